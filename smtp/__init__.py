@@ -4,7 +4,7 @@ Theory of operation. aiosmtpd gives the shape of a connection (its protocol clas
 one method per command); the reading of octets is ours, because its loop reads line by line. `framing` cuts
 what arrives into lines, content and chunks; `grammar` makes frozen values of MAIL, RCPT and BDAT; `server`
 keeps one conversation and calls a role (`exchange`, `submissions`) that knows whom to ask: the one way in is
-`mailserver.delivery`, the one way out `mailserver.submission.submit`, passwords go to `mailserver.login`.
+`mailserver.delivery`, the one way out `mailserver.outbound.submission.submit`, passwords go to `mailserver.login`.
 
 Rules:
 

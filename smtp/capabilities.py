@@ -27,7 +27,11 @@ CAPABILITIES = (
     Capability("CHUNKING", "RFC 3030", "smtp.wire.framing"),
     Capability("DSN", "RFC 3461", "smtp.relay.dsn", submission_only=True),
     Capability(
-        "FUTURERELEASE", "RFC 4865", "mailserver.submission.future_release", before_tls=False, submission_only=True
+        "FUTURERELEASE",
+        "RFC 4865",
+        "mailserver.outbound.submission.future_release",
+        before_tls=False,
+        submission_only=True,
     ),
     Capability("REQUIRETLS", "RFC 8689", "smtp.relay.tls.required", before_tls=False),
     Capability("STARTTLS", "RFC 3207", "smtp.connection", under_tls=False),

@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import structlog
 
-from mailserver.authentication.check import Arrival, Authenticator, Verified
-from mailserver.authentication.results_field import without
 from mailserver.delivery import Delivered, Delivery, Envelope, Recipient, is_role, key_of, mark_subject
 from mailserver.foundation.in_step import in_step
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tracing import TRACES
+from mailserver.inbound.authentication.check import Arrival, Authenticator, Verified
+from mailserver.inbound.authentication.results_field import without
+from mailserver.inbound.screening.blocklists import NOWHERE, Listing
+from mailserver.inbound.screening.greylisting import Stranger
+from mailserver.inbound.screening.peer_screening import PeerScreening
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused, Temporary
@@ -20,9 +23,6 @@ from mailserver.model.messages.provenance import Door
 from mailserver.model.reports import Kind
 from mailserver.model.rules import Unauthenticated
 from mailserver.reports.tally import Tally
-from mailserver.screening.blocklists import NOWHERE, Listing
-from mailserver.screening.greylisting import Stranger
-from mailserver.screening.peer_screening import PeerScreening
 from mailserver.store.queue.spool import new_name
 from smtp import policy
 from smtp.own_domain import OwnDomain

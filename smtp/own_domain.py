@@ -7,9 +7,9 @@ the settings).
 
 import asyncio
 
-from mailserver.authentication.check import Verified
 from mailserver.foundation.network import peers
 from mailserver.foundation.settings import Settings
+from mailserver.inbound.authentication.check import Verified
 from mailserver.mime.header import originators
 from mailserver.model.errors import Temporary
 from mailserver.model.folding import fold_login

@@ -3,7 +3,6 @@
 import ssl
 from collections.abc import Callable
 
-from mailserver.authentication.check import Authenticator
 from mailserver.delivery import Delivery
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.network.listeners import Listener, Sockets
@@ -11,12 +10,13 @@ from mailserver.foundation.network.peers import Entry
 from mailserver.foundation.network.resolver import Resolver
 from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
+from mailserver.inbound.authentication.check import Authenticator
+from mailserver.inbound.screening.peer_screening import PeerScreening
 from mailserver.login import Login
 from mailserver.model.identity import Directory
+from mailserver.outbound.submission.submit import Submission
 from mailserver.reports.tally import Tally
-from mailserver.screening.peer_screening import PeerScreening
 from mailserver.store.engine.transactions import Store
-from mailserver.submission.submit import Submission
 from smtp.conversation import Conversation
 from smtp.door import Door
 from smtp.exchange import Exchange

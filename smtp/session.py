@@ -8,8 +8,8 @@ from aiosmtpd.smtp import Envelope, Session
 
 from mailserver.delivery import Recipient
 from mailserver.foundation.tracing import NOTHING
+from mailserver.inbound.screening.blocklists import NOWHERE
 from mailserver.model.identity import Principal
-from mailserver.screening.blocklists import NOWHERE
 from smtp.wire.framing import Content
 from smtp.wire.grammar import Mail, Rcpt
 

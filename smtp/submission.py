@@ -8,10 +8,10 @@ from mailserver.foundation.settings import Settings
 from mailserver.login import Login
 from mailserver.model.clock import Clock
 from mailserver.model.errors import BadSyntax, Refused
+from mailserver.outbound.submission.departure import Outcome
+from mailserver.outbound.submission.submit import Submission
 from mailserver.store.queue.outbox import FURTHEST
 from mailserver.store.queue.spool import Notify, Target, new_name
-from mailserver.submission.departure import Outcome
-from mailserver.submission.submit import Submission
 from smtp import policy
 from smtp.relay.dsn import Reporter
 from smtp.roles import received_field

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mailserver.backup import kept
+from mailserver.operations.backup import kept
 from tests.harness import Instance, workers_of
 from tests.hatchery import ROOT
 from tests.ports import free_port

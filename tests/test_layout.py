@@ -95,7 +95,7 @@ def test_the_quick_selection_has_a_part_of_every_package() -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
     assert named[1:] == sorted(set(named[1:]))
     folders = {path.parent.relative_to(ROOT).parts[1] for path in (ROOT / "tests").glob("*/**/test_*.py")}
-    served = {"accounts", "addressbook", "cli", "delivery", "demo", "fuzz", "health", "runtime"}
+    served = {"accounts", "addressbook", "cli", "delivery", "demo", "fuzz", "runtime"}
     assert folders - {name.split("/")[1] for name in named} == served
 
 

@@ -14,8 +14,8 @@
 * Hostile mail meets three barriers: `htmlview` cleans it, the answer forbids scripts and remote loads by its
   own policy, and the frame that shows it is sandboxed. Attachments never run in our origin.
 * A draft is a message in the Drafts folder. Saving replaces it in one unit; a save over a draft that has moved on
-  is refused (409) and offers both. A letter leaves Drafts for `mailserver.submission.waiting.scheduled` in one unit and
-  is sent once. What is posted after a session ended is sealed and waits for its author.
+  is refused (409) and offers both. A letter leaves Drafts for `mailserver.outbound.submission.waiting.scheduled` in one
+  unit and is sent once. What is posted after a session ended is sealed and waits for its author.
 * Remote pictures, and unsubscribing in one click, go through `outside` and never before the reader asked for them.
 * Session tokens exist only in the browser; the store has their HMAC. Cookies of the TLS door are `__Host-`.
 * French is the source language, English complete; the language comes from the person's setting, a cookie or the

@@ -6,8 +6,8 @@ from typing import Final
 
 from agenda.errors import Unmet
 from mailserver.addressbook import versions
-from mailserver.calendars import cleaning
-from mailserver.calendars.recurrence import KINDS
+from mailserver.calendars.icalendar import cleaning
+from mailserver.calendars.icalendar.recurrence import KINDS
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Reason, Refused
 

@@ -18,9 +18,9 @@ from agenda.errors import Unmet
 from agenda.properties import live_properties
 from agenda.properties.dead_properties import ZONE, Change, changed, plain
 from agenda.request_context import VISIT
-from mailserver.calendars import zones
-from mailserver.calendars.reading import measured
-from mailserver.calendars.recurrence import FLOATING, KINDS
+from mailserver.calendars.icalendar import zones
+from mailserver.calendars.icalendar.reading import measured
+from mailserver.calendars.icalendar.recurrence import FLOATING, KINDS
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda import agenda_items, agenda_reach, agendas
 from mailserver.store.agenda.agenda_grants import SEPARATOR, Reach

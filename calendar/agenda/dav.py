@@ -21,8 +21,8 @@ from agenda.properties import dead_properties, kinds, live_properties
 from agenda.reporting import free_busy, principal_reports, reports, views
 from agenda.request_context import MAX_OCCURRENCES, VISIT
 from agenda.storage import Storage
-from mailserver.calendars import zones
-from mailserver.calendars.reading import as_sent
+from mailserver.calendars.icalendar import zones
+from mailserver.calendars.icalendar.reading import as_sent
 from mailserver.model.clock import Clock
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda import agendas

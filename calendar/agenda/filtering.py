@@ -16,7 +16,7 @@ from radicale.item import filter as radicale_filter
 
 from agenda.errors import InvalidFilter, Unmet
 from agenda.request_context import VISIT
-from mailserver.calendars.recurrence import FLOATING, KINDS, happenings
+from mailserver.calendars.icalendar.recurrence import FLOATING, KINDS, happenings
 
 _SECOND, _DAY = datetime.timedelta(seconds=1), datetime.timedelta(days=1)
 _COLLATIONS: Final = ("", "default", "i;ascii-casemap", "i;octet", "i;unicode-casemap")

@@ -10,7 +10,7 @@ from radicale import config, pathutils, storage
 
 from agenda.collection import Collection, Folder, check_component, judged
 from agenda.request_context import VISIT
-from mailserver.calendars.reading import measured
+from mailserver.calendars.icalendar.reading import measured
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.agenda import agenda_items, agenda_reach, agendas
 from mailserver.store.agenda.agenda_grants import SEPARATOR, Reach

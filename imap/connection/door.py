@@ -26,7 +26,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import Pair
 from mailserver.login import Login
 from mailserver.model.identity import Directory
-from mailserver.sharing.viewers import Sharing
+from mailserver.policy.viewers import Sharing
 from mailserver.store.engine.transactions import Store
 
 

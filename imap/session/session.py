@@ -26,7 +26,7 @@ from mailserver.login import Login
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Principal
-from mailserver.sharing.viewers import Sharing
+from mailserver.policy.viewers import Sharing
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import access
 from mailserver.store.mail.access import ALL, CHANGING, Rights, Viewer, annotations

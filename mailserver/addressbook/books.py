@@ -15,7 +15,7 @@ from mailserver.addressbook import card as reading
 from mailserver.addressbook import contentlines, rewriting
 from mailserver.addressbook.card import UID_PREFIX, Card
 from mailserver.addressbook.contentlines import Line
-from mailserver.calendars import reading as calendars
+from mailserver.calendars.icalendar import reading as calendars
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda import agenda_reach, agendas
 from mailserver.store.agenda.agenda_grants import Reach

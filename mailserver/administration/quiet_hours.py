@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailserver.model.quiet_hours import Hours
+from mailserver.model.account.quiet_hours import Hours
 from mailserver.store.engine.statements import Tx
 from mailserver.store.people import academy_hours, school_hours, schools
 

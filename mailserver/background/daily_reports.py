@@ -16,12 +16,12 @@ from mailserver.foundation.network.resolver import Resolver
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Refused, Temporary
+from mailserver.outbound.submission.submit import Submission
 from mailserver.reports.outgoing_report import Reporter
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.reports.daily_counts import Due
-from mailserver.submission.submit import Submission
 
 log = structlog.get_logger("reports")
 

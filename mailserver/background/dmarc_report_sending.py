@@ -8,11 +8,11 @@ import hashlib
 
 import structlog
 
-from mailserver.authentication import dmarc, lookups
-from mailserver.authentication.lookups import Lookups
 from mailserver.background.daily_reports import DailyReports
 from mailserver.delivery import Part
 from mailserver.foundation.network.resolver import LookupFailed
+from mailserver.inbound.authentication import dmarc, lookups
+from mailserver.inbound.authentication.lookups import Lookups
 from mailserver.model.clock import DAY
 from mailserver.model.observations import Observed
 from mailserver.model.reports import Kind, Report, Source, merged_sources

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 
 import structlog
 
-from mailserver.authentication import keys
-from mailserver.authentication.keys import BadKey
 from mailserver.foundation.network.resolver import LookupFailed, Resolver
 from mailserver.foundation.settings import Settings
+from mailserver.inbound.authentication import keys
+from mailserver.inbound.authentication.keys import BadKey
 from mailserver.model.clock import DAY, Clock
+from mailserver.outbound.submission.signatures.signing_keys import SigningKeys, publication_ends, record_of
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue.outbound import dkim_keys
 from mailserver.store.queue.outbound.dkim_keys import DkimKey, State
 from mailserver.store.record.trusted_clock import TrustedClock
-from mailserver.submission.signatures.signing_keys import SigningKeys, publication_ends, record_of
 
 log = structlog.get_logger("dkim")
 

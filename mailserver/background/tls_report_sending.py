@@ -9,22 +9,22 @@ import hashlib
 
 import structlog
 
-from mailserver.authentication import lookups
-from mailserver.authentication.lookups import Lookups
 from mailserver.background.daily_reports import DailyReports, first_moment
 from mailserver.delivery import Delivery, Part
 from mailserver.foundation.network.resolver import LookupFailed, Resolver
 from mailserver.foundation.network.safe_fetch import SafeFetch, Unreachable
 from mailserver.foundation.settings import Settings
+from mailserver.inbound.authentication import lookups
+from mailserver.inbound.authentication.lookups import Lookups
 from mailserver.model.clock import Clock
-from mailserver.model.tls_sessions import Session
+from mailserver.model.sending.tls_sessions import Session
+from mailserver.outbound.submission.submit import Submission
 from mailserver.reports import destinations, tls_writing
 from mailserver.reports.destinations import TlsDestinations
 from mailserver.reports.outgoing_report import Written
 from mailserver.store.engine.transactions import Store
 from mailserver.store.reports import tls_seen
 from mailserver.store.reports.daily_counts import Due
-from mailserver.submission.submit import Submission
 
 log = structlog.get_logger("reports")
 

@@ -17,8 +17,9 @@ from typing import Any, Final
 import icalendar
 import recurring_ical_events  # type: ignore[import-untyped]
 
-from mailserver.calendars import events, rules, single_dates, zones
+from mailserver.calendars import events, rules, single_dates
 from mailserver.calendars.events import Draft
+from mailserver.calendars.icalendar import zones
 from mailserver.calendars.occurrences import ending, key_of, moment, read_key, same
 from mailserver.model.errors import Reason, Refused
 

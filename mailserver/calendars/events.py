@@ -11,9 +11,9 @@ from typing import Any, Final
 import icalendar
 
 from mailserver.calendars import rules
+from mailserver.calendars.icalendar.zones import known
 from mailserver.calendars.occurrences import categories, ending, first_text
 from mailserver.calendars.rules import Rule
-from mailserver.calendars.zones import known
 
 PRODUCT = "-//mailserver//webui//FR"
 PUBLIC, PRIVATE, CONFIDENTIAL = "PUBLIC", "PRIVATE", "CONFIDENTIAL"

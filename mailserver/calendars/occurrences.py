@@ -13,8 +13,8 @@ from typing import Any, Final
 import icalendar
 import recurring_ical_events  # type: ignore[import-untyped]
 
-from mailserver.calendars import cleaning
-from mailserver.calendars.school_classes import class_of
+from mailserver.calendars.icalendar import cleaning
+from mailserver.calendars.school.school_classes import class_of
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda.agenda_items import Item

@@ -8,8 +8,8 @@ from typing import Any
 
 import icalendar
 
-from mailserver.calendars import cleaning, reading, zones
 from mailserver.calendars.events import PRODUCT
+from mailserver.calendars.icalendar import cleaning, reading, zones
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Refused
 from mailserver.store.agenda.agenda_items import MAX_HREF, Item, NewItem

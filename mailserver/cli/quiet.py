@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from mailserver.calendars.quiet_hours import academy
+from mailserver.calendars.school.quiet_hours import academy
 from mailserver.cli.shared import AsJson, InstanceDir, fail, origin, settings_of, with_help, with_store
-from mailserver.model.quiet_hours import NEVER, Hours
+from mailserver.model.account.quiet_hours import NEVER, Hours
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.people import academy_hours, school_hours
 from mailserver.texts.command_line import _

@@ -22,9 +22,9 @@ from rich.table import Table
 from mailserver.foundation import instance_lock
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings, SettingsError, load
-from mailserver.health.instance import open_database
 from mailserver.model.clock import DAY, SystemClock
 from mailserver.model.errors import Refused, Temporary
+from mailserver.operations.health.instance import open_database
 from mailserver.store.engine.transactions import Store
 from mailserver.store.octets.files import folder_of
 from mailserver.store.record.audit import Origin

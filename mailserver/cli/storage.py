@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from mailserver.backup import rewinding
 from mailserver.cli import returned
 from mailserver.cli.shared import (
     AsJson,
@@ -27,8 +26,9 @@ from mailserver.cli.shared import (
 )
 from mailserver.foundation.instance_lock import is_served
 from mailserver.foundation.network.ports import CannotServe
-from mailserver.health.instance import place_of
 from mailserver.model.errors import Temporary
+from mailserver.operations.backup import rewinding
+from mailserver.operations.health.instance import place_of
 from mailserver.store.mail import proportion
 from mailserver.store.mail.messages.quotas import Quota
 from mailserver.store.record import trusted_clock

@@ -26,8 +26,8 @@ from mailserver.filters import Filters
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.in_step import in_step
 from mailserver.foundation.settings import Settings
-from mailserver.junk.rspamd import Handed
-from mailserver.junk.verdicts import JunkFilter
+from mailserver.inbound.junk.rspamd import Handed
+from mailserver.inbound.junk.verdicts import JunkFilter
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Archive, Directory, Roster

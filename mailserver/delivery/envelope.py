@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 
 from mailserver.delivery.list_copy import Head
 from mailserver.delivery.placement import Placements
+from mailserver.inbound.screening.blocklists import NOWHERE, Listing
 from mailserver.model.identity import Population, Roster
 from mailserver.model.messages.authentication import NOT_CHECKED, AuthenticationResults
 from mailserver.model.messages.provenance import UNKNOWN, Door, Provenance
 from mailserver.model.rules import Sender
-from mailserver.screening.blocklists import NOWHERE, Listing
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.mail import blobs
 from mailserver.store.mail.junk import Verdict

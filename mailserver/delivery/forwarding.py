@@ -17,6 +17,7 @@ from mailserver.filters.documents import NAME, Documents
 from mailserver.filters.rules import Document
 from mailserver.filters.rules.forward import Forward
 from mailserver.filters.scripts import Scripts
+from mailserver.filters.sieve import checked_address
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Reason, Refused, Temporary
@@ -25,7 +26,6 @@ from mailserver.model.rules import Sender
 from mailserver.notices import house
 from mailserver.notices.accounts.passwords import Owner
 from mailserver.notices.mail import forwards as notices
-from mailserver.sieve import checked_address
 from mailserver.store.account import accounts, forward_targets, forwards, recoveries
 from mailserver.store.account.forward_targets import ANYWHERE
 from mailserver.store.account.forwards import Forwarding

@@ -8,7 +8,7 @@ from mailserver.delivery.envelope import Recipient
 from mailserver.delivery.offloading import at_leisure
 from mailserver.foundation.settings import Settings
 from mailserver.model.identity import Population, Principal
-from mailserver.rules import mailings
+from mailserver.policy.rules import mailings
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue.mailings import mailing_audience, mailing_counts
 from mailserver.store.queue.mailings.mailing_counts import Reach

@@ -1,5 +1,5 @@
-"""Whether a message of somebody here may leave the academy: what it gives away (`mailserver.dlp`) is its author's to
-let go, and nobody else's.
+"""Whether a message of somebody here may leave the academy: what it gives away (`mailserver.policy.dlp`) is its
+author's to let go, and nobody else's.
 
 Every way out asks here, whoever opens it. What is sent asks its author at once (`submission.confirmation`). What comes
 to leave later, or by somebody else's doing, does not leave as long as its author was not asked: a moderated list that
@@ -15,7 +15,6 @@ from typing import Protocol
 import structlog
 
 from mailserver.delivery.envelope import Envelope, Recipient
-from mailserver.dlp.checker import Looked, OutgoingCheck
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Refused
@@ -23,6 +22,7 @@ from mailserver.model.identity import Directory, Principal
 from mailserver.model.messages.provenance import Door
 from mailserver.model.rules import Denied, Sender
 from mailserver.notices.mail import outgoing
+from mailserver.policy.dlp.checker import Looked, OutgoingCheck
 from mailserver.store.queue.spool import Target
 
 log = structlog.get_logger("deliver")

@@ -24,9 +24,9 @@ from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory, ListKind, Population, Principal, Role, Roster, State
 from mailserver.model.reports import Kind
 from mailserver.model.rules import Braked, Denied, Rules, Sender, Way, check, check_brake, sentences
-from mailserver.rules import mailings
-from mailserver.rules.policy_cache import PolicyCache
-from mailserver.rules.refused_copies import RefusedCopies
+from mailserver.policy.rules import mailings
+from mailserver.policy.rules.policy_cache import PolicyCache
+from mailserver.policy.rules.refused_copies import RefusedCopies
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import messages

@@ -13,7 +13,7 @@ from directory.issuing.hashing import Kept
 from directory.lists import rosters
 from directory.people.embedded import EmbeddedDirectory, keep_password
 from mailserver.accounts.provision import provision
-from mailserver.calendars import reading
+from mailserver.calendars.icalendar import reading
 from mailserver.demo import contacts, delivery, families, office, people, pupils, series, staffroom
 from mailserver.demo.delivery import Person
 from mailserver.demo.moments import Calendar

@@ -7,11 +7,10 @@ from dataclasses import replace
 
 import structlog
 
-from mailserver import sieve
-from mailserver.filters import rules
+from mailserver.filters import rules, sieve
+from mailserver.filters.sieve import Script, SieveError
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import Clock
-from mailserver.sieve import Script, SieveError
 from mailserver.store.account import filters
 from mailserver.store.engine.transactions import Store
 from mailserver.texts.text import Text

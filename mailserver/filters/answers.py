@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from mailserver.dlp.checker import Looked
-from mailserver.dlp.detectors import Finding
 from mailserver.filters.scripts import Scripts, said
+from mailserver.filters.sieve import Answer
 from mailserver.mime.writing.entity import entity
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Principal
-from mailserver.sieve import Answer
+from mailserver.policy.dlp.checker import Looked
+from mailserver.policy.dlp.detectors import Finding
 from mailserver.store.account import confirmed_answers
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.record.audit import Origin

@@ -14,16 +14,15 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from mailserver import sieve
-from mailserver.filters import rules
+from mailserver.filters import rules, sieve
 from mailserver.filters.rules import Actions, Document, Rule, environment
+from mailserver.filters.sieve import Facts, FileInto, Keep, NoHost, RunError, Script
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population
 from mailserver.model.messages.objectids import mailbox_id
 from mailserver.model.messages.provenance import Provenance
-from mailserver.sieve import Facts, FileInto, Keep, NoHost, RunError, Script
 from mailserver.store.account import sessions
 from mailserver.store.account.sessions import Undo
 from mailserver.store.engine.statements import Row

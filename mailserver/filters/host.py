@@ -6,9 +6,9 @@ from pathlib import Path
 
 from mailserver.addressbook.books import AddressBooks
 from mailserver.filters.active import compiled_or_fault
+from mailserver.filters.sieve import Script, SieveError
 from mailserver.model.errors import Refused
 from mailserver.model.messages import objectids
-from mailserver.sieve import Script, SieveError
 from mailserver.store.account import filter_memory, filters
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.transactions import Store

@@ -9,11 +9,23 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from mailserver import sieve
 from mailserver.addressbook.books import AddressBooks
+from mailserver.filters import sieve
 from mailserver.filters.active import ActiveScripts
 from mailserver.filters.host import GLOBAL, AccountHost, NeedsAccount, NoAccount
 from mailserver.filters.owners import Owner, owner
+from mailserver.filters.sieve import (
+    Action,
+    Exhausted,
+    Facts,
+    FileInto,
+    Keep,
+    Outcome,
+    Redirect,
+    RunError,
+    Script,
+    SieveError,
+)
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.in_step import in_step
 from mailserver.foundation.settings import Settings
@@ -21,8 +33,7 @@ from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Directory
-from mailserver.sharing.viewers import Sharing
-from mailserver.sieve import Action, Exhausted, Facts, FileInto, Keep, Outcome, Redirect, RunError, Script, SieveError
+from mailserver.policy.viewers import Sharing
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import access, blobs
 from mailserver.store.mail.access import Viewer

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from mailserver import sieve
-from mailserver.dlp.detectors import Kind, numbers
+from mailserver.filters import sieve
+from mailserver.filters.sieve import LIMITS, Answer, Script, SieveError
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.notices.mail.filters import NOT_OF_BOXES
 from mailserver.notices.mail.outgoing import named
-from mailserver.sieve import LIMITS, Answer, Script, SieveError
+from mailserver.policy.dlp.detectors import Kind, numbers
 from mailserver.store.account import confirmed_answers, filters, forward_targets
 from mailserver.store.account.confirmed_answers import Said
 from mailserver.store.account.filters import Bound, Bounds, OverBound, Stored, Version

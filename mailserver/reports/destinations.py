@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from mailserver.authentication import dmarc
-from mailserver.authentication.lookups import Lookups
+from mailserver.inbound.authentication import dmarc
+from mailserver.inbound.authentication.lookups import Lookups
 from mailserver.model.address import parse
 from mailserver.model.errors import BadSyntax
 

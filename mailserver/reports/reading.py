@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from mailserver.authentication import dmarc, lookups, reverse
-from mailserver.authentication.lookups import Lookups
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.network import peers
 from mailserver.foundation.network.resolver import Resolver
 from mailserver.foundation.settings import Settings
+from mailserver.inbound.authentication import dmarc, lookups, reverse
+from mailserver.inbound.authentication.lookups import Lookups
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Damaged, Temporary
 from mailserver.model.messages.authentication import Reverse

@@ -11,13 +11,13 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from mailserver.authentication import dmarc
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.settings import Settings
+from mailserver.inbound.authentication import dmarc
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Temporary
 from mailserver.model.observations import Observed
-from mailserver.model.tls_sessions import Session
+from mailserver.model.sending.tls_sessions import Session
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.reports import seen, tls_seen
 

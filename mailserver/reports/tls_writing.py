@@ -9,7 +9,7 @@ from mailserver.mime.writing import compose, fields
 from mailserver.mime.writing.compose import NewMessage, Piece
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.clock import DAY
-from mailserver.model.tls_sessions import Published, Session
+from mailserver.model.sending.tls_sessions import Published, Session
 from mailserver.reports import outgoing_report
 from mailserver.reports.outgoing_report import Reporter, Written
 

@@ -30,7 +30,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.foundation.structured_logs import logs
 from mailserver.foundation.tracing import TRACES
 from mailserver.foundation.wakeups import Wakeup
-from mailserver.junk.learning import Learner
+from mailserver.inbound.junk.learning import Learner
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Temporary
 from mailserver.reports.reading import ReportReader

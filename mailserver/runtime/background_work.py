@@ -18,15 +18,15 @@ from mailserver.delivery.held.infected import InfectedMail
 from mailserver.delivery.held.moderation import Moderation
 from mailserver.foundation.network.resolver import Resolver
 from mailserver.foundation.network.safe_fetch import SafeFetch
-from mailserver.mailings.decisions import Mailings
-from mailserver.mailings.sending import MailingSender
-from mailserver.push.sender import PushSender
+from mailserver.notices.push.sender import PushSender
+from mailserver.outbound.mailings.decisions import Mailings
+from mailserver.outbound.mailings.sending import MailingSender
+from mailserver.outbound.submission.waiting.held import HeldSubmissions
+from mailserver.outbound.submission.waiting.scheduled import ScheduledMail
+from mailserver.outbound.withdrawal.service import Withdrawals
+from mailserver.outbound.withdrawal.thanks import Thanks
+from mailserver.policy.viewers import Sharing
 from mailserver.runtime.composition import Services
-from mailserver.sharing.viewers import Sharing
-from mailserver.submission.waiting.held import HeldSubmissions
-from mailserver.submission.waiting.scheduled import ScheduledMail
-from mailserver.withdrawal.service import Withdrawals
-from mailserver.withdrawal.thanks import Thanks
 
 if TYPE_CHECKING:
     from smtp.relay.queue_runner import Relay

@@ -9,10 +9,10 @@ from mailserver.foundation.settings import Settings
 from mailserver.login import Login
 from mailserver.model.clock import Clock, SystemClock
 from mailserver.model.identity import Directory
+from mailserver.outbound.submission.submit import Submission
 from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store
 from mailserver.store.octets.files import folder_of
-from mailserver.submission.submit import Submission
 
 RELAY_READERS, RELAY_WRITERS = 2, 2
 """Threads of a relay: it asks for many rows at once."""

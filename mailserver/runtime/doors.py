@@ -17,7 +17,7 @@ DOORS = (
     "smtp.managesieve.server",
     "smtp.relay.queue_runner",
     "smtp.server",
-    "webui.server",
+    "webui.app.server",
 )
 
 
@@ -51,7 +51,7 @@ async def start(services: Services, sockets: Sockets) -> list[Door]:
     import imap.connection.door
     import smtp.managesieve.server
     import smtp.server
-    import webui.server
+    import webui.app.server
 
     settings, store, changes = services.settings, services.store, services.changes
     dav = agenda.application.create(settings=settings, store=store, login=services.login)
@@ -87,7 +87,7 @@ async def start(services: Services, sockets: Sockets) -> list[Door]:
             certificate=services.certificate,
             sockets=sockets,
         ),
-        await webui.server.start(
+        await webui.app.server.start(
             settings=settings,
             store=store,
             changes=changes,

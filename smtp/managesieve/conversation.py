@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from mailserver.filters import Scripts
+from mailserver.filters.sieve import SieveError
 from mailserver.foundation.network.peers import Entry
 from mailserver.login import Login
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Principal
-from mailserver.sieve import SieveError
 from mailserver.store.account import sessions
 from mailserver.store.account.filters import Bound, OverBound
 from mailserver.store.engine.transactions import Store

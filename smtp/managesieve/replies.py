@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from mailserver.sieve import EXTENSIONS, LIMITS
+from mailserver.filters.sieve import EXTENSIONS, LIMITS
 
 QUOTED = 1024
 """Octets of a quoted string (RFC 5804 section 4)."""

@@ -11,7 +11,7 @@ from aiosmtplib import SMTPException
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.network import smarthosts
 from mailserver.foundation.settings import Settings
-from mailserver.model import tls_sessions
+from mailserver.model.sending import tls_sessions
 from mailserver.texts.causes import Cause
 from smtp.relay.failures import described
 from smtp.relay.routing import Exchanger

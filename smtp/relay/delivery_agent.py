@@ -13,10 +13,10 @@ from mailserver.foundation.settings import Settings
 from mailserver.foundation.tracing import TRACES
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Damaged, Temporary
+from mailserver.outbound.submission.signatures.signing import Signatures, Waits
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Leased
-from mailserver.submission.signatures.signing import Signatures, Waits
 from mailserver.texts import causes
 from mailserver.texts.causes import Cause
 from smtp.relay.attempt import Courier, Unreachable

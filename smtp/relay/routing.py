@@ -14,7 +14,7 @@ from mailserver.foundation.network.library_resolver import ask_for_validation, i
 from mailserver.foundation.network.smarthosts import source_for
 from mailserver.foundation.settings import OutboundRelay, Security, Settings
 from mailserver.model.errors import Temporary
-from mailserver.model.tls_sessions import Published
+from mailserver.model.sending.tls_sessions import Published
 from mailserver.texts.causes import Cause
 from smtp.relay.choice import Journey, RelayChoice
 from smtp.relay.tls.demand import OPPORTUNISTIC, Demand

@@ -6,7 +6,7 @@ from mailserver.accounts.provision import provision, provision_new
 from mailserver.store.agenda import agendas
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes
-from mailserver.store.schema.accounts import account
+from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.agendas import agenda_home
 
 

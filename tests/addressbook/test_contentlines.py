@@ -15,7 +15,7 @@ from mailserver.addressbook import alike, books, contentlines, importing, pictur
 from mailserver.addressbook import card as reading
 from mailserver.addressbook.books import AddressBooks, measured
 from mailserver.addressbook.card import Card, Place, Value
-from mailserver.calendars import reading as calendars
+from mailserver.calendars.icalendar import reading as calendars
 from mailserver.model.errors import Refused
 from mailserver.model.identity import State
 from mailserver.store.account import accounts

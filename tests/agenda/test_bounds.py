@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agenda import application, dav, documents, request_context
-from mailserver.calendars import cleaning, invitations, occurrences, reading, transfer
+from mailserver.calendars import occurrences, transfer
+from mailserver.calendars.icalendar import cleaning, reading
+from mailserver.calendars.invited import invitations
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda import agenda_items

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailserver.calendars import reading
+from mailserver.calendars.icalendar import reading
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import State
 from mailserver.store.account import accounts

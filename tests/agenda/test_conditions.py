@@ -7,7 +7,7 @@ from radicale.item import Item
 
 from agenda import if_header
 from agenda.collection import Collection
-from mailserver.calendars import reading
+from mailserver.calendars.icalendar import reading
 from mailserver.model.errors import BadSyntax, Refused
 from mailserver.store.agenda import agenda_items, agendas
 from tests.agenda.conftest import Client, Door, contact, event

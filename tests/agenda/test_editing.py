@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import icalendar
 import pytest
 
-from mailserver.calendars import editing, occurrences, reading, rules, zones
+from mailserver.calendars import editing, occurrences, rules
 from mailserver.calendars.editing import ALL, FOLLOWING, THIS, Changed
 from mailserver.calendars.events import Draft
+from mailserver.calendars.icalendar import reading, zones
 from mailserver.calendars.rules import Rule
 from mailserver.model.errors import Refused
 from mailserver.store.agenda.agenda_items import Item

@@ -20,7 +20,7 @@ from mailserver.store.agenda import agenda_grants, agendas
 from mailserver.store.agenda.agenda_grants import Role
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.record.audit import Origin
-from mailserver.store.schema.people import person
+from mailserver.store.schema.people.entries import person
 from tests.agenda.conftest import NAMESPACES, PASSWORD, Client, Door, contact, event
 
 pytestmark = pytest.mark.parametrize("make_store", ["sqlite"], indirect=True)

@@ -12,7 +12,7 @@ from mailserver.store.agenda.agenda_feeds import Feed
 from mailserver.store.agenda.agenda_items import ANY, NewItem, UidTaken
 from mailserver.store.agenda.agendas import CALENDAR, Collection
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.schema.accounts import account
+from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.agendas import agenda_feed
 
 

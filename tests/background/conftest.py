@@ -24,6 +24,7 @@ from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Refused
 from mailserver.model.identity import NewPerson, Principal, Role
 from mailserver.model.messages.authentication import NOT_CHECKED, AuthenticationResults
+from mailserver.outbound.submission.submit import Submission
 from mailserver.store.account import accounts
 from mailserver.store.account.accounts import Standing
 from mailserver.store.engine.transactions import Store, Tx
@@ -31,8 +32,7 @@ from mailserver.store.mail import mailboxes, messages
 from mailserver.store.queue import spool
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Event, Origin
-from mailserver.store.schema.spool import queued, queued_recipient
-from mailserver.submission.submit import Submission
+from mailserver.store.schema.outgoing.spool import queued, queued_recipient
 from tests.clocks import SteppedClock
 
 DOMAIN = "ac-exemple.fr"
@@ -159,7 +159,7 @@ def _inbox(tx: Tx, account_id: int, folder: Path) -> list[bytes]:
 
 
 def _outgoing(tx: Tx, folder: Path) -> list[tuple[str, bytes]]:
-    from mailserver.store.schema.spool import queued_domain
+    from mailserver.store.schema.outgoing.spool import queued_domain
 
     rows = tx.execute(
         select(queued_recipient.c.address, queued.c.content_id, queued.c.reverse_path)

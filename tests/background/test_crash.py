@@ -16,10 +16,10 @@ from mailserver.model.identity import NewPerson, Role
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.record.audit import Action
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.audits import audit
-from mailserver.store.schema.mail import mailbox, message
-from mailserver.store.schema.spool import queued_recipient
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.mail.messages import mailbox, message
+from mailserver.store.schema.outgoing.spool import queued_recipient
+from mailserver.store.schema.service.audits import audit
 from mailserver.store.upkeep import caretaking
 from tests.harness import Instance
 

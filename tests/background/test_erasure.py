@@ -10,10 +10,10 @@ from sqlalchemy import Column, insert, select
 from directory.people import lifecycle
 from mailserver.background.blob_gc import BlobCollector
 from mailserver.background.housekeeping import states
+from mailserver.model.account.preferences import Preferences
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import NewPerson, Principal, Role, State
-from mailserver.model.preferences import Preferences
 from mailserver.store.account import accounts, sessions
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.agenda.agenda_items import NewItem
@@ -23,8 +23,8 @@ from mailserver.store.people import bulk_people
 from mailserver.store.record import trusted_clock
 from mailserver.store.record.audit import Action
 from mailserver.store.schema import metadata
-from mailserver.store.schema.people import claim
-from mailserver.store.schema.rosters import list_member, list_post, mailing_list
+from mailserver.store.schema.people.entries import claim
+from mailserver.store.schema.people.rosters import list_member, list_post, mailing_list
 from mailserver.store.upkeep import caretaking, erasure, returned_account
 from tests.background.conftest import DAY, PRIVATE, House
 

@@ -12,15 +12,15 @@ from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import write_secret
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
+from mailserver.outbound.submission.signatures import signing_keys
+from mailserver.outbound.submission.signatures.dkim import Algorithm, new_key
+from mailserver.outbound.submission.signatures.signing_keys import PUBLISHED_AFTER, WAIT, SigningKeys, record_of
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue.outbound import dkim_keys
 from mailserver.store.queue.outbound.dkim_keys import DkimKey, State
 from mailserver.store.record import trusted_clock
-from mailserver.submission.signatures import signing_keys
-from mailserver.submission.signatures.dkim import Algorithm, new_key
-from mailserver.submission.signatures.signing_keys import PUBLISHED_AFTER, WAIT, SigningKeys, record_of
-from tests.authentication.name_server import NameServer
 from tests.clocks import SteppedClock
+from tests.inbound.authentication.name_server import NameServer
 
 DOMAINS = ("ac-exemple.fr", "ac-ancienne.fr")
 

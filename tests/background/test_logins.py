@@ -9,7 +9,7 @@ from mailserver.model.identity import Principal
 from mailserver.store.account import login_places
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.record.audit import Action
-from mailserver.store.schema.logins import login_place
+from mailserver.store.schema.account.logins import login_place
 from tests.background.conftest import DAY, PASSWORD, PRIVATE, House, text_of
 
 SCHOOL, HOME, PHONE, AFAR = "192.0.2.10", "198.51.100.7", "203.0.113.9", "100.64.9.9"

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from mailserver.impersonation import names, sender
-from mailserver.impersonation.sender import House
-from mailserver.junk.teaching import messages_in
+from mailserver.inbound.impersonation import names, sender
+from mailserver.inbound.impersonation.sender import House
+from mailserver.inbound.junk.teaching import messages_in
 from mailserver.mime.header import header_limit
 from mailserver.model.messages.authentication import NOT_CHECKED
 from mailserver.model.messages.impersonation import Signs

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mailserver.foundation.settings import Junk
-from mailserver.junk import bayes
-from mailserver.junk.bayes import numbers
-from mailserver.junk.counts import Dense, Lesson
-from mailserver.junk.teaching import messages_in
-from mailserver.junk.tokens import tokens
+from mailserver.inbound.junk import bayes
+from mailserver.inbound.junk.bayes import numbers
+from mailserver.inbound.junk.counts import Dense, Lesson
+from mailserver.inbound.junk.teaching import messages_in
+from mailserver.inbound.junk.tokens import tokens
 from mailserver.mime import scan, unpack
 from tests.bench.junk_corpus import corpus, messages
 

@@ -33,14 +33,14 @@ from mailserver.foundation import settings as settings_module
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import SystemClock
+from mailserver.outbound.submission.submit import Submission
 from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue import mailings
 from mailserver.store.queue.mailings import State
 from mailserver.store.record.audit import Origin
-from mailserver.submission.submit import Submission
 from tests.harness import Instance
-from tests.mailings.academy import EVERYBODY, fill
+from tests.outbound.mailings.academy import EVERYBODY, fill
 from tests.postgres import Postgres
 
 ORIGIN = Origin("bench", "bench")

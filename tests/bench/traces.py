@@ -18,13 +18,13 @@ from sqlalchemy import insert
 from mailserver.administration import message_traces
 from mailserver.administration.message_traces import Messages
 from mailserver.foundation.changes import Changes
-from mailserver.health import instance
 from mailserver.model.clock import DAY, SystemClock
+from mailserver.operations.health import instance
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.octets.files import folder_of
 from mailserver.store.queue import traces
 from mailserver.store.queue.traces import Wanted
-from mailserver.store.schema.console import message_trace
+from mailserver.store.schema.service.console import message_trace
 
 BATCH = 20_000
 SAID = '{"server":"mx1.exemple.org","status":"2.0.0","said":{"code":"plain","values":{"text":"250 2.0.0 Ok: queued"}}}'

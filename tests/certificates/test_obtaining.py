@@ -20,10 +20,10 @@ from mailserver.certificates.obtaining import STEP_SECONDS, Obtaining
 from mailserver.certificates.proofs import ACCOUNT_KEY, BINDING_KEY, new_key
 from mailserver.foundation.settings import Settings, load
 from mailserver.foundation.tls import read_pair
-from mailserver.health import zone
 from mailserver.model.clock import DAY
+from mailserver.operations.health import zone
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.schema.certificates import acme_certificate
+from mailserver.store.schema.service.certificates import acme_certificate
 from mailserver.store.upkeep import certificates
 from tests.certificate_files import write_pair
 from tests.certificates.pebble import EAB_KEY, Pebble

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mailserver.__main__ import app
-from mailserver.health import instance
+from mailserver.operations.health import instance
 from tests.hatchery import ROOT, search_path
 
 

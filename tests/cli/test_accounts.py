@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mailserver.__main__ import app
-from mailserver.health import instance
+from mailserver.operations.health import instance
 
 HEADER = "given_name;surname;birth_date;role;numen;ine;uai;discipline;login;password"
 

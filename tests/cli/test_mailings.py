@@ -11,7 +11,7 @@ from mailserver.cli.shared import open_store, settings_of
 from mailserver.model.identity import Principal, Role, State
 from mailserver.store.account import accounts
 from tests.harness import Instance
-from tests.mailings.rows import keep
+from tests.outbound.mailings.rows import keep
 
 OCTETS = b"From: edupont@ac-exemple.fr\r\nSubject: Rentree\r\n\r\nBonjour\r\n"
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from mailserver.__main__ import app
 from mailserver.cli.shared import open_store, settings_of
 from mailserver.model.identity import Population
-from mailserver.model.sending_limits import What
+from mailserver.model.sending.sending_limits import What
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, mailboxes, messages

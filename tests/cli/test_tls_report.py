@@ -13,9 +13,9 @@ from mailserver.__main__ import app
 from mailserver.background import tls_report_sending
 from mailserver.cli.outgoing import tls_report
 from mailserver.cli.shared import settings_of, with_store
-from mailserver.model import tls_sessions
 from mailserver.model.clock import DAY
-from mailserver.model.tls_sessions import Published, Session
+from mailserver.model.sending import tls_sessions
+from mailserver.model.sending.tls_sessions import Published, Session
 from mailserver.store.engine.transactions import Store
 from mailserver.store.reports import tls_seen
 from mailserver.store.reports.daily_counts import Due

@@ -13,7 +13,7 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes
 from tests.harness import Instance
 from tests.imap.world import create_account
-from tests.withdrawal.mail import SUBJECT, letter, put
+from tests.outbound.withdrawal.mail import SUBJECT, letter, put
 
 PEOPLE = ("edupont", "mmartin", "skaci")
 

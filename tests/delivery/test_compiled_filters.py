@@ -2,12 +2,11 @@
 
 import pytest
 
-from mailserver import sieve
-from mailserver.filters import active
+from mailserver.filters import active, sieve
 from mailserver.filters.active import ActiveScripts
+from mailserver.filters.sieve import Script
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
-from mailserver.sieve import Script
 from mailserver.store.account import filters
 from mailserver.store.account.filters import Bounds
 from mailserver.store.engine.transactions import Store

@@ -15,8 +15,8 @@ from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.mail.flags import SEEN, names
-from mailserver.store.schema.accounts import account as account_table
-from mailserver.store.schema.mail import content
+from mailserver.store.schema.account.accounts import account as account_table
+from mailserver.store.schema.mail.messages import content
 from tests.store.conftest import create_account
 
 OCTETS = b"From: a@x.fr\r\nSubject: Sortie\r\n\r\nBonjour.\r\n"

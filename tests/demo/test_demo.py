@@ -21,11 +21,11 @@ from mailserver.demo.moments import Calendar
 from mailserver.demo.timetable import Timetable
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
-from mailserver.health import instance
 from mailserver.mime import scan
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.clock import Clock, SystemClock
 from mailserver.model.identity import NewPerson, Role
+from mailserver.operations.health import instance
 from mailserver.store.engine.transactions import Store
 from tests.harness import DEMO_PASSWORD, Instance
 
@@ -83,7 +83,7 @@ def test_every_day_of_the_year(moment: datetime.datetime) -> None:
 @pytest.mark.parametrize("moment", DAYS, ids=str)
 def test_agendas_of_every_day(moment: datetime.datetime) -> None:
     """Each object is one that a client could have put, and lessons keep out of the holidays."""
-    from mailserver.calendars import reading
+    from mailserver.calendars.icalendar import reading
 
     calendar = Calendar.before(int(moment.timestamp()), PARIS)
     timetable = Timetable(calendar)

@@ -12,7 +12,7 @@ from mailserver.model.identity import Affiliation, NewPerson, Role, Tie
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.people import affiliations, schools, vocabulary_entries
 from mailserver.store.people.schools import Facts
-from mailserver.store.schema.people import person
+from mailserver.store.schema.people.entries import person
 
 SCHOOL, OTHER = "0210006T", "0580031U"
 

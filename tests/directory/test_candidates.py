@@ -30,8 +30,8 @@ from mailserver.store.people.search.conditions import (
     clause,
     visible,
 )
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import name_word, person, person_word
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.people.entries import name_word, person, person_word
 from tests.examples import examples
 
 HERE, THERE = "0210006T", "0580031U"

@@ -31,7 +31,7 @@ MODULES: Mapping[str, Sequence[str]] = {
     "mailserver/store/mail/access/reaching.py": ("tests/store/test_access.py", "tests/store/test_each_right.py"),
     "mailserver/delivery/recipients.py": ("tests/smtp", "tests/lists"),
     "mailserver/delivery/deliver.py": ("tests/smtp", "tests/lists"),
-    "mailserver/submission/submit.py": ("tests/smtp/test_submission.py", "tests/lists"),
+    "mailserver/outbound/submission/submit.py": ("tests/smtp/test_submission.py", "tests/lists"),
     "smtp/wire/framing.py": ("tests/smtp/test_framing.py", "tests/smtp/test_hostile.py"),
     "smtp/relay/delivery_agent.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),
     "smtp/relay/queue_runner.py": ("tests/smtp/test_relay.py", "tests/smtp/test_relay_moments.py"),

@@ -11,10 +11,10 @@ import pytest
 
 from mailserver.model.clock import DAY, HOUR
 from mailserver.model.errors import NoRoom, Temporary
+from mailserver.outbound.submission import queue_admin
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import spool
 from mailserver.store.record.audit import Origin
-from mailserver.submission import queue_admin
 from tests.clocks import StandingClock
 from tests.ports import free_port
 from tests.smtp.conftest import HouseMaker

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver import sieve
+from mailserver.filters import sieve
 from mailserver.filters.rules import Document, Faulty, read, written
 from mailserver.filters.rules import absence as rules_absence
 from mailserver.filters.rules.absence import LATEST, MAX_TEXT, RETURN, UNSPEAKABLE, Absence, Others
 from mailserver.filters.rules.environment import SENDER
 from mailserver.texts.text import Text
-from tests.sieve.runs import LETTER, Account
+from tests.filters.sieve.runs import LETTER, Account
 
 PARIS = ZoneInfo("Europe/Paris")
 WRITER = "jean@example.org"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailserver import sieve
+from mailserver.filters import sieve
 from mailserver.filters.rules import (
     ARCHIVE,
     SPAM,
@@ -28,9 +28,9 @@ from mailserver.filters.rules import (
     written,
 )
 from mailserver.filters.rules.senders import holds, normal
-from mailserver.sieve import Facts, FileInto, Keep, Outcome
+from mailserver.filters.sieve import Facts, FileInto, Keep, Outcome
 from mailserver.texts.languages import ENGLISH, FRENCH
-from tests.sieve.runs import NOW, Account
+from tests.filters.sieve.runs import NOW, Account
 
 SENDERS = ("jean@example.org", "@example.org", "@école.fr", "a+b@mail.example.org", "anne@école.fr")
 WORDS = st.text(st.characters(exclude_categories=("C", "Z"), include_characters=" "), min_size=1, max_size=12).filter(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.health import service_state
+from mailserver.operations.health import service_state
 from tests.foundation.test_listeners import Doors
 from tests.hatchery import ROOT
 from tests.ports import free_port

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mailserver.foundation.network.safe_fetch import MAX_OCTETS, MAX_PIECES, SafeFetch, Unreachable, is_public
 from mailserver.foundation.settings import NameService
-from tests.authentication.name_server import NameServer
 from tests.examples import examples
+from tests.inbound.authentication.name_server import NameServer
 from tests.smtp.elsewhere import Names
 from tests.webui.website import Website, page, slowly, world
 

@@ -33,7 +33,7 @@ def main() -> None:
             "mailserver.mime",
             "mailserver.model.messages.threads",
             "mailserver.model.credentials.sasl",
-            "mailserver.sieve",
+            "mailserver.filters.sieve",
             "directory.server",
         ]
     ):

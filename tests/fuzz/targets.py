@@ -15,7 +15,7 @@ from imap.wire import framing, names, responses, syntax
 from imap.wire.commands import Authenticate, Copy, Fetch, Idle, Login, Move, Store, Tagged
 from imap.wire.grammar import BadCommand
 from imap.wire.sets import SequenceSet, normalise
-from mailserver import sieve
+from mailserver.filters import sieve
 from mailserver.mime.body import text
 from mailserver.mime.header import casemap, headers, subjects
 from mailserver.model.credentials import sasl

@@ -18,7 +18,7 @@ from mailserver.mime.header import headers, listed_fields
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.mail.messages import HEAVY, LIGHT
-from mailserver.store.schema.mail import content
+from mailserver.store.schema.mail.messages import content
 from tests.imap.world import Client, World, play
 
 NAMES = ("subject", "From", "X-A", "Received", "x.+b")

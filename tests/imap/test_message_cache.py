@@ -6,7 +6,7 @@ from imap.session.message_cache import LARGEST, LIMIT, TOGETHER, MessageCache
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, messages
 from mailserver.store.mail.blobs import Prepared
-from mailserver.store.schema.mail import blob, content, mailbox, message
+from mailserver.store.schema.mail.messages import blob, content, mailbox, message
 from tests.imap.world import World, play
 
 

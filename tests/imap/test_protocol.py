@@ -22,7 +22,7 @@ from mailserver.foundation import tls
 from mailserver.foundation.served_certificates import Certificate
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import mailboxes, messages
-from mailserver.store.schema.mail import subscription
+from mailserver.store.schema.mail.messages import subscription
 from tests.imap.world import PASSWORD, Client, Pencil, World, play, turns
 from tests.waiting import becomes
 

@@ -7,13 +7,13 @@ from sqlalchemy import insert
 
 from imap.session.account_check import PAUSE
 from mailserver.model.identity import Role, Roster
-from mailserver.sharing import viewers
+from mailserver.policy import viewers
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import access, blobs, mailboxes, messages
 from mailserver.store.mail.access import boxes
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.record.notices import DIRECTORY
-from mailserver.store.schema.people import claim
+from mailserver.store.schema.people.entries import claim
 from tests.imap.world import Client, World, enrol, play
 
 BOX = "ce.0210006t@ac-exemple.fr"

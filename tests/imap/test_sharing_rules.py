@@ -13,8 +13,8 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail.access import reaching
 from mailserver.store.record.audit import Origin
 from mailserver.store.record.notices import DIRECTORY
-from mailserver.store.schema.mail import mailbox
-from mailserver.store.schema.sharing import mailbox_right
+from mailserver.store.schema.mail.messages import mailbox
+from mailserver.store.schema.mail.sharing import mailbox_right
 from tests.imap.world import Client, World, enrol, play
 
 GROUP = "enseignants.0219801p@ac-exemple.fr"

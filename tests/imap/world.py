@@ -25,13 +25,13 @@ from mailserver.model.credentials.sasl_scram import Opening, Proof, Verifier
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal, Role, Roster, State
 from mailserver.notices.house import house_of
-from mailserver.sharing.viewers import Sharing
+from mailserver.policy.viewers import Sharing
 from mailserver.store.account import accounts
 from mailserver.store.engine import news
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import person
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.people.entries import person
 from tests.waiting import PATIENCE
 
 PASSWORD = "Academie#2026"

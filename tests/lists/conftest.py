@@ -48,8 +48,8 @@ def school(
     sink: Elsewhere,
     clock: MovingClock,
 ) -> Iterator[House]:
-    """Messages to very many have tests of their own (tests/mailings): here they are sent at once. So have limits, which
-    by night are half as wide for pupils."""
+    """Messages to very many have tests of their own (tests/outbound/mailings): here they are sent at once. So have
+    limits, which by night are half as wide for pupils."""
     directory = tmp_path_factory.mktemp("lists") / "dir"
     shutil.copytree(instance_template, directory)
     settings: dict[str, Any] = {

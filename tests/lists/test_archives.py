@@ -22,8 +22,8 @@ from mailserver.store.people import removals
 from mailserver.store.people.mailing_lists import lists, outside_members
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Wanted
-from mailserver.store.schema.mail import content, message
-from mailserver.store.schema.rosters import archived_post
+from mailserver.store.schema.mail.messages import content, message
+from mailserver.store.schema.people.rosters import archived_post
 from mailserver.store.upkeep import erasure
 from mailserver.store.web import archive_pages
 from mailserver.store.web.archive_view import ArchiveView

@@ -15,20 +15,20 @@ from mailserver.delivery.lists import digesting
 from mailserver.model.clock import DAY, HOUR
 from mailserver.model.errors import Refused, Temporary
 from mailserver.model.identity import Archive
-from mailserver.model.sending_limits import MINUTE
+from mailserver.model.sending.sending_limits import MINUTE
 from mailserver.notices.mail import digests as notices
+from mailserver.outbound.withdrawal.recall import Recall, Recalled
+from mailserver.outbound.withdrawal.service import Withdrawals
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail.posts import digest_posts
 from mailserver.store.people import removals
 from mailserver.store.people.mailing_lists import lists, outside_members
 from mailserver.store.queue import list_posts, traces
 from mailserver.store.queue.traces import Step
-from mailserver.store.schema.mail import blob, mailbox, message
+from mailserver.store.schema.mail.messages import blob, mailbox, message
 from mailserver.store.web import archive_pages
 from mailserver.store.web.archive_view import ArchiveView
 from mailserver.store.withdrawal import recalling
-from mailserver.withdrawal.recall import Recall, Recalled
-from mailserver.withdrawal.service import Withdrawals
 from tests.clocks import MovingClock
 from tests.lists.house import (
     AMIE,

@@ -16,7 +16,7 @@ from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import Viewer, boxes
 from mailserver.store.people import removals
 from mailserver.store.people.mailing_lists import lists
-from mailserver.store.schema.sharing import mailbox_act
+from mailserver.store.schema.mail.sharing import mailbox_act
 from tests.lists.house import ORIGIN, UAI, arrive, at, letter, make_list, school_in, send, submitting, without_mail
 from tests.smtp.house import DOMAIN, House
 

@@ -13,15 +13,15 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population, Writers
 from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Outcome
 from mailserver.model.rules import Denied
+from mailserver.outbound.withdrawal.recall import Recall
 from mailserver.store.account import accounts, rules
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import collect, mailboxes, messages
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import spool
-from mailserver.store.schema.mail import content
-from mailserver.store.schema.rosters import held_message
+from mailserver.store.schema.mail.messages import content
+from mailserver.store.schema.people.rosters import held_message
 from mailserver.store.withdrawal import recalling
-from mailserver.withdrawal.recall import Recall
 from tests.lists.house import (
     ORIGIN,
     arrive,

@@ -14,13 +14,13 @@ from directory.lists import rosters
 from mailserver.delivery.lists.member_keys import MemberKeys
 from mailserver.model.clock import DAY
 from mailserver.model.identity import Population
+from mailserver.outbound.submission.signatures.dkim import Signer
 from mailserver.store.account import rules
 from mailserver.store.people.mailing_lists import outside_members
 from mailserver.store.people.mailing_lists.outside_members import OutsideMember, Reason
 from mailserver.store.queue import list_posts, spool
 from mailserver.store.queue.list_posts import Departure, Fate, Post
-from mailserver.store.schema.rosters import list_post
-from mailserver.submission.signatures.dkim import Signer
+from mailserver.store.schema.people.rosters import list_post
 from tests.clocks import MovingClock
 from tests.lists.house import (
     AMI,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.health.doctor import examine
-from mailserver.health.findings import Grade
 from mailserver.model.identity import ListKind, Population, Writers
 from mailserver.model.rules import PRESETS
+from mailserver.operations.health.doctor import examine
+from mailserver.operations.health.findings import Grade
 from mailserver.store.account import rules
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.people.mailing_lists import personal_lists

@@ -5,7 +5,7 @@ from html import escape
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.model.letter_fields import FIELDS, MAX_VALUE, fields, filled
+from mailserver.model.sending.letter_fields import FIELDS, MAX_VALUE, fields, filled
 
 _NAMES = st.sampled_from(FIELDS)
 _PLAIN = st.text(st.characters(exclude_characters="{}<>&\"'"), max_size=20)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailserver.foundation.network.peers import counted
-from mailserver.model import programs
+from mailserver.model.account import programs
+from mailserver.model.account.login_places import Kind, Place, Sign, networks, signs
 from mailserver.model.clock import DAY
-from mailserver.model.login_places import Kind, Place, Sign, networks, signs
 
 NOW = 1_800_000_000
 HERE, BLOCK = "192.0.2.0/24", "192.0.0.0/16"

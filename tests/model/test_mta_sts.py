@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.model.mta_sts import MAX_AGE, MAX_EXCHANGERS, MAX_OCTETS, BadPolicy, Mode, Policy, record_id
+from mailserver.model.sending.mta_sts import MAX_AGE, MAX_EXCHANGERS, MAX_OCTETS, BadPolicy, Mode, Policy, record_id
 
 GOOD = b"version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmx: *.example.net\r\nmax_age: 604800\r\n"
 

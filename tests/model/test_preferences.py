@@ -7,9 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.model import preferences
+from mailserver.model.account import preferences
+from mailserver.model.account.preferences import (
+    MAX_LETTERS,
+    NOTED_LETTERS,
+    USUAL_TAGS,
+    Preferences,
+    Tag,
+    read,
+    revise,
+    write,
+)
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.preferences import MAX_LETTERS, NOTED_LETTERS, USUAL_TAGS, Preferences, Tag, read, revise, write
 
 
 def test_defaults_take_no_room() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.model.sending_limits import (
+from mailserver.model.sending.sending_limits import (
     DAY,
     HOUR,
     LONGEST,

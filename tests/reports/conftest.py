@@ -9,8 +9,8 @@ import pytest
 from mailserver.foundation.network.resolver import Resolver
 from mailserver.reports.reading import ReportReader
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.schema.reports import report, report_host, report_session, report_source, report_waiting
-from tests.authentication.name_server import NameServer
+from mailserver.store.schema.service.reports import report, report_host, report_session, report_source, report_waiting
+from tests.inbound.authentication.name_server import NameServer
 from tests.smtp.house import DOMAIN, House, make_instance
 
 ADDRESSES = {"dmarc": f"dmarc@{DOMAIN}", "tls": f"tls@{DOMAIN}"}

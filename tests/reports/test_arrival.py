@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from mailserver.foundation.settings import Settings
-from mailserver.health import published
 from mailserver.model.errors import Temporary
 from mailserver.model.messages.authentication import NOT_CHECKED
 from mailserver.model.reports import Kind
+from mailserver.operations.health import published
 from mailserver.reports import attachments
 from mailserver.reports.faults import BadReport
 from mailserver.reports.reading import ReportReader, _conclude
@@ -20,10 +20,10 @@ from mailserver.store.reports import figures, received, waiting
 from mailserver.store.reports.figures import Day, Line, Outcome, Sender
 from mailserver.store.reports.received import Kept
 from mailserver.store.reports.waiting import Arrived
-from mailserver.store.schema.reports import report_waiting
-from tests.authentication.name_server import NameServer
-from tests.authentication.signers import KEY, sign
-from tests.authentication.signers import record as key_record
+from mailserver.store.schema.service.reports import report_waiting
+from tests.inbound.authentication.name_server import NameServer
+from tests.inbound.authentication.signers import KEY, sign
+from tests.inbound.authentication.signers import record as key_record
 from tests.reports.conftest import ADDRESSES
 from tests.reports.samples import TODAY, YESTERDAY, carrying, dmarc, packed, record, tls, zipped
 from tests.smtp.house import DOMAIN, PASSWORD, House

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.authentication.lookups import Lookups
 from mailserver.background.daily_reports import AFTER_MIDNIGHT
 from mailserver.background.dmarc_report_sending import DmarcReportSender
 from mailserver.foundation.network.resolver import Resolver
 from mailserver.foundation.settings import NameService
+from mailserver.inbound.authentication.lookups import Lookups
 from mailserver.mime import scan, unpack
 from mailserver.model import observations
 from mailserver.model.errors import Temporary
@@ -26,10 +26,10 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.queue import spool
 from mailserver.store.reports import daily_counts, figures, seen
 from mailserver.store.reports.daily_counts import Due
-from mailserver.store.schema.reports import report_seen
-from mailserver.store.schema.spool import queued, queued_recipient
-from tests.authentication.name_server import NameServer
+from mailserver.store.schema.outgoing.spool import queued, queued_recipient
+from mailserver.store.schema.service.reports import report_seen
 from tests.clocks import StandingClock
+from tests.inbound.authentication.name_server import NameServer
 from tests.reports.conftest import ADDRESSES
 from tests.reports.samples import DAY
 from tests.reports.test_arrival import send

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.authentication.lookups import Lookups
 from mailserver.background.daily_reports import AFTER_MIDNIGHT
 from mailserver.background.tls_report_sending import SPREAD, TlsReportSender
 from mailserver.foundation.network.resolver import Resolver
-from mailserver.model import tls_sessions
+from mailserver.inbound.authentication.lookups import Lookups
 from mailserver.model.clock import DAY
-from mailserver.model.tls_sessions import Published, Session
+from mailserver.model.sending import tls_sessions
+from mailserver.model.sending.tls_sessions import Published, Session
 from mailserver.reports import attachments, destinations, tls_json, tls_writing
 from mailserver.reports.destinations import TlsDestinations
 from mailserver.reports.outgoing_report import Reporter
@@ -27,9 +27,9 @@ from mailserver.store.queue.spool import Signing
 from mailserver.store.record import trusted_clock
 from mailserver.store.reports import tls_seen
 from mailserver.store.reports.daily_counts import Due
-from mailserver.store.schema.spool import queued
-from tests.authentication.name_server import NameServer
+from mailserver.store.schema.outgoing.spool import queued
 from tests.clocks import StandingClock
+from tests.inbound.authentication.name_server import NameServer
 from tests.reports.test_dmarc_sending import queue
 from tests.smtp.elsewhere import Names
 from tests.smtp.house import DOMAIN, House

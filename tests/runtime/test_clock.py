@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.harness import Instance, environment, run_command
 from tests.hatchery import ROOT
-from tests.health.test_damage import state_of
+from tests.operations.health.test_damage import state_of
 from tests.waiting import PATIENCE, until
 
 DAY = 86400

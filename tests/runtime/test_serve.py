@@ -19,8 +19,8 @@ import pytest
 
 from mailserver.foundation.network.ports import gather, ports
 from mailserver.foundation.settings import Listen, load
-from mailserver.health.doctor import examine
-from mailserver.health.findings import Grade
+from mailserver.operations.health.doctor import examine
+from mailserver.operations.health.findings import Grade
 from mailserver.runtime.app import DOOR_GRACE
 from mailserver.runtime.processes import STOP_SECONDS
 from tests.harness import Instance, environment, run_command, workers_of

@@ -13,8 +13,8 @@ from mailserver.store.mail.flags import names
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.traces import Step, Wanted
 from mailserver.store.record.audit import Origin
-from mailserver.store.schema.filters import filter_memory as remembered
-from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
+from mailserver.store.schema.account.filters import filter_memory as remembered
+from mailserver.store.schema.outgoing.spool import queued, queued_domain, queued_recipient
 from tests.smtp.house import DOMAIN, House
 
 ORIGIN = Origin("ada", "sieve")

@@ -15,16 +15,16 @@ from mailserver.delivery import Delivery
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings
-from mailserver.health import instance
 from mailserver.login import Login
 from mailserver.model.clock import Clock, SystemClock
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import NewPerson, Principal, Role
+from mailserver.operations.health import instance
+from mailserver.outbound.submission.submit import Submission
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.people.mailing_lists import lists
-from mailserver.submission.submit import Submission
 from smtp import server
 from smtp.door import Door
 from smtp.managesieve import server as managesieve

@@ -11,29 +11,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailserver.authentication import arc_check, keys
-from mailserver.authentication.arc_check import Sealed
-from mailserver.authentication.dkim_check import Bodies
-from mailserver.authentication.signatures import Header
 from mailserver.delivery.held.infected import InfectedMail
 from mailserver.delivery.held.moderation import Moderation
 from mailserver.foundation.network.resolver import Resolver
+from mailserver.inbound.authentication import arc_check, keys
+from mailserver.inbound.authentication.arc_check import Sealed
+from mailserver.inbound.authentication.dkim_check import Bodies
+from mailserver.inbound.authentication.signatures import Header
 from mailserver.model.clock import SystemClock
 from mailserver.model.messages.authentication import Chain
+from mailserver.outbound.submission.signatures import arc
+from mailserver.outbound.submission.signatures import dkim as signing
+from mailserver.outbound.submission.signatures.dkim import CannotSign, Signer
+from mailserver.outbound.submission.signatures.sealing import Seals
+from mailserver.outbound.submission.signatures.signing_keys import record_of
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue.held import infected as infected_queue
 from mailserver.store.queue.held import moderation_queue
 from mailserver.store.queue.outbound import dkim_keys
 from mailserver.store.record.audit import Origin
-from mailserver.submission.signatures import arc
-from mailserver.submission.signatures import dkim as signing
-from mailserver.submission.signatures.dkim import CannotSign, Signer
-from mailserver.submission.signatures.sealing import Seals
-from mailserver.submission.signatures.signing_keys import record_of
-from tests.authentication.name_server import NameServer
-from tests.authentication.signers import KEY, MESSAGE, record, seal, sign
-from tests.junk.scanner import EICAR, Clamd
+from tests.inbound.authentication.name_server import NameServer
+from tests.inbound.authentication.signers import KEY, MESSAGE, record, seal, sign
+from tests.inbound.junk.scanner import EICAR, Clamd
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.filtering import filters_of
 from tests.smtp.house import DOMAIN, LIST, House

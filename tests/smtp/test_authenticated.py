@@ -16,11 +16,11 @@ from mailserver.store.mail import junk, mailboxes, messages
 from mailserver.store.mail.junk import Source
 from mailserver.store.mail.posts import digest_posts
 from mailserver.store.people.mailing_lists import lists
-from mailserver.store.schema.rosters import digest_post
+from mailserver.store.schema.people.rosters import digest_post
 from mailserver.store.web import archive_pages
 from mailserver.store.web.archive_view import ArchiveView
-from tests.authentication.name_server import NameServer
-from tests.authentication.signers import KEY, MESSAGE, dkimpy_says, record, seal, sign
+from tests.inbound.authentication.name_server import NameServer
+from tests.inbound.authentication.signers import KEY, MESSAGE, dkimpy_says, record, seal, sign
 from tests.ports import free_port
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.house import DOMAIN, LIST, House

@@ -6,12 +6,12 @@ from ipaddress import ip_address
 
 import pytest
 
-from mailserver.screening import dnsbl
+from mailserver.inbound.screening import dnsbl
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import junk, mailboxes, messages
 from mailserver.store.mail.junk import Source, Verdict
 from mailserver.store.mail.lessons import Said
-from tests.authentication.name_server import NameServer
+from tests.inbound.authentication.name_server import NameServer
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.house import DOMAIN, House
 from tests.waiting import until

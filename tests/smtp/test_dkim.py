@@ -12,13 +12,13 @@ from dkim.canonicalization import Relaxed, Simple  # type: ignore[import-untyped
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailserver.authentication import dkim_check, keys
-from mailserver.authentication.signatures import Header, Signature
+from mailserver.inbound.authentication import dkim_check, keys
+from mailserver.inbound.authentication.signatures import Header, Signature
 from mailserver.mime.body import canonical_hash
 from mailserver.mime.body.canonical_hash import BodyHash, base64_hash
 from mailserver.model.messages.authentication import Outcome
-from mailserver.submission.signatures import dkim as ours
-from mailserver.submission.signatures.dkim import Algorithm, CannotSign, Signer
+from mailserver.outbound.submission.signatures import dkim as ours
+from mailserver.outbound.submission.signatures.dkim import Algorithm, CannotSign, Signer
 
 LINES = st.lists(st.sampled_from([b"", b" ", b"\t", b"a", b"a  b\t", b" x ", b"\xe9", b"." * 30]), max_size=30)
 RSA = Signer("s1", ours.new_key())

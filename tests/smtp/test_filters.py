@@ -15,7 +15,7 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import access
 from mailserver.store.mail.access import Viewer
 from mailserver.store.record.audit import Origin
-from mailserver.store.schema.spool import queued
+from mailserver.store.schema.outgoing.spool import queued
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context

@@ -10,11 +10,11 @@ from mailserver.delivery.filtering.answering import Answering
 from mailserver.delivery.filtering.occasion import MAX_SENT, SENT_ON_BY, Volume
 from mailserver.filters import running
 from mailserver.filters.host import AccountHost
+from mailserver.filters.sieve.commands.editheader import PROTECTED
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.authentication import NOT_CHECKED, Alignment, AuthenticationResults, Outcome
 from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.sieve.commands.editheader import PROTECTED
 from mailserver.store.account import accounts, filter_memory
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.transactions import Tx

@@ -8,7 +8,9 @@ from email import policy
 
 import pytest
 
-from mailserver.sharing.viewers import Sharing
+from mailserver.outbound.submission.waiting.confirmed import UnconfirmedMail
+from mailserver.outbound.submission.waiting.scheduled import ScheduledMail
+from mailserver.policy.viewers import Sharing
 from mailserver.store.account import accounts
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import outbox, spool, traces
@@ -17,8 +19,6 @@ from mailserver.store.queue.outbox import Waiting
 from mailserver.store.queue.traces import Step, Wanted
 from mailserver.store.record.audit import Origin
 from mailserver.store.upkeep import erasure
-from mailserver.submission.waiting.confirmed import UnconfirmedMail
-from mailserver.submission.waiting.scheduled import ScheduledMail
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context

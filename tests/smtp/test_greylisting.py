@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.authentication.name_server import NameServer
-from tests.authentication.signers import KEY, MESSAGE, record, sign
 from tests.clocks import MovingClock, StandingClock
+from tests.inbound.authentication.name_server import NameServer
+from tests.inbound.authentication.signers import KEY, MESSAGE, record, sign
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.house import DOMAIN, House
 from tests.smtp.test_relay import queue, submit

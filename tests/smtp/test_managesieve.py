@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import mailserver.sieve
+import mailserver.filters.sieve
 from mailserver.filters import Scripts
 from mailserver.foundation.metrics import catalogue
 from mailserver.model.identity import ListKind
@@ -25,7 +25,7 @@ from mailserver.store.mail.access import boxes
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Origin, Wanted
-from mailserver.store.schema.filters import filter_script, filter_version
+from mailserver.store.schema.account.filters import filter_script, filter_version
 from smtp.managesieve import framing, replies
 from smtp.managesieve.connection import Connection
 from smtp.managesieve.framing import Broken, Command, Framer
@@ -359,14 +359,14 @@ def test_faults_are_told_in_the_readers_language(sieve: House) -> None:
 def test_scripts_are_read_one_at_a_time(sieve: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The threads that read them also check mail that arrives."""
     begun, go_on = threading.Semaphore(0), threading.Semaphore(0)
-    compile_script = mailserver.sieve.compile
+    compile_script = mailserver.filters.sieve.compile
 
-    def slow(source: bytes, *, limits: mailserver.sieve.Limits) -> mailserver.sieve.Script:
+    def slow(source: bytes, *, limits: mailserver.filters.sieve.Limits) -> mailserver.filters.sieve.Script:
         begun.release()
         assert go_on.acquire(timeout=PATIENCE)
         return compile_script(source, limits=limits)
 
-    monkeypatch.setattr(mailserver.sieve, "compile", slow)
+    monkeypatch.setattr(mailserver.filters.sieve, "compile", slow)
     clients = [Client(sieve) for _ in range(2)]
     for client in clients:
         client.greeting()
@@ -389,16 +389,16 @@ def test_a_script_of_who_is_thrown_out_while_it_is_read_is_not_kept(
 ) -> None:
     """A thief's script that was read while the account was taken back was kept behind that, and put to use."""
     account = sieve.run(sieve.add("Volee")).account_id
-    compile_script = mailserver.sieve.compile
+    compile_script = mailserver.filters.sieve.compile
 
-    def taken_back(source: bytes, *, limits: mailserver.sieve.Limits) -> mailserver.sieve.Script:
+    def taken_back(source: bytes, *, limits: mailserver.filters.sieve.Limits) -> mailserver.filters.sieve.Script:
         sieve.store.write_now(accounts.end_logins, account)
         return compile_script(source, limits=limits)
 
     client = Client(sieve)
     client.greeting()
     client.log_in("volee")
-    monkeypatch.setattr(mailserver.sieve, "compile", taken_back)
+    monkeypatch.setattr(mailserver.filters.sieve, "compile", taken_back)
     client.send(b'PUTSCRIPT "vol" "discard;"\r\n')
     assert client.line().startswith("NO ")
     assert sieve.read(filters.listing, account) == []

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import select
 
+from mailserver.outbound.submission import outcomes
+from mailserver.outbound.submission.outcomes import Fate, Fates, State
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.queue import spool, traces, waiting
 from mailserver.store.queue.spool import Options
 from mailserver.store.queue.traces import Step, Trace
-from mailserver.store.schema.spool import queued
-from mailserver.submission import outcomes
-from mailserver.submission.outcomes import Fate, Fates, State
+from mailserver.store.schema.outgoing.spool import queued
 from mailserver.texts.causes import Cause
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere

@@ -8,11 +8,14 @@ import pytest
 
 from mailserver.delivery import Envelope, Recipient
 from mailserver.delivery.held.moderation import Moderation
-from mailserver.dlp.checker import MAX_TRIES
-from mailserver.dlp.passwords import MAX_WORDS
 from mailserver.foundation.settings.mail import Guards
 from mailserver.model.identity import Population
 from mailserver.model.rules import Denied, Sender
+from mailserver.outbound.submission.departure import Outcome
+from mailserver.outbound.submission.waiting.confirmed import UnconfirmedMail
+from mailserver.outbound.submission.waiting.held import HeldSubmissions
+from mailserver.policy.dlp.checker import MAX_TRIES
+from mailserver.policy.dlp.passwords import MAX_WORDS
 from mailserver.store.account import confirmed_answers, rules
 from mailserver.store.account.confirmed_answers import Said
 from mailserver.store.engine.transactions import Tx
@@ -21,9 +24,6 @@ from mailserver.store.queue import spool
 from mailserver.store.queue.held import held_submissions, moderation_queue, unconfirmed
 from mailserver.store.record.audit import Origin
 from mailserver.store.upkeep import securing
-from mailserver.submission.departure import Outcome
-from mailserver.submission.waiting.confirmed import UnconfirmedMail
-from mailserver.submission.waiting.held import HeldSubmissions
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.filtering import ADA, BOB, FRIEND, filters_of, outgoing, send

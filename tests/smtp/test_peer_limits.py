@@ -8,11 +8,11 @@ import pytest
 
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.network import listeners
-from mailserver.screening import rates
+from mailserver.inbound.screening import rates
 from smtp import connection, conversation
-from tests.authentication.name_server import NameServer
 from tests.clocks import StandingClock
 from tests.figures import value
+from tests.inbound.authentication.name_server import NameServer
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.house import DOMAIN
 from tests.waiting import until

@@ -10,6 +10,8 @@ from mailserver.background.queue_sampling import QueueSampling
 from mailserver.cli.outgoing import outgoing_queue
 from mailserver.cli.outgoing.outgoing_queue import app
 from mailserver.model.identity import Population
+from mailserver.outbound.submission import queue_admin
+from mailserver.outbound.submission.queue_admin import Act
 from mailserver.store.account import rules
 from mailserver.store.queue import spool, traces, waiting
 from mailserver.store.queue.spool import HELD, Selection, selecting
@@ -17,8 +19,6 @@ from mailserver.store.queue.traces import Step
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.upkeep import measures
-from mailserver.submission import queue_admin
-from mailserver.submission.queue_admin import Act
 from smtp.relay import dsn
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker

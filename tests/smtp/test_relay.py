@@ -16,8 +16,8 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.spool import Notify, Target
 from mailserver.store.queue.traces import Step
-from mailserver.store.schema.mail import blob
-from mailserver.store.schema.spool import queued
+from mailserver.store.schema.mail.messages import blob
+from mailserver.store.schema.outgoing.spool import queued
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere, Names
 from tests.smtp.house import DOMAIN, LIST, House

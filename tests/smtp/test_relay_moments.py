@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from mailserver.foundation.metrics import catalogue
 from mailserver.model.errors import Temporary
+from mailserver.outbound.submission import queue_admin
 from mailserver.reports.tally import SessionTally
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
@@ -18,7 +19,6 @@ from mailserver.store.queue import spool, traces
 from mailserver.store.queue.spool import Leased
 from mailserver.store.queue.traces import Step
 from mailserver.store.record.audit import Origin
-from mailserver.submission import queue_admin
 from mailserver.texts.causes import NOTHING
 from smtp.relay import queue_runner, settling
 from smtp.relay.attempt import Courier

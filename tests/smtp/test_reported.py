@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
 from mailserver.model.messages.provenance import Door
+from mailserver.outbound.submission.reported import MAX_ATTACHED, attached
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.schema.withdrawal import phishing_report
+from mailserver.store.schema.mail.withdrawal import phishing_report
 from mailserver.store.withdrawal import reports
-from mailserver.submission.reported import MAX_ATTACHED, attached
 from tests.smtp.dialogues import tls_context
 from tests.smtp.house import DOMAIN, PASSWORD, House
 

@@ -12,15 +12,15 @@ import pytest
 from sqlalchemy import select
 
 from mailserver.foundation.tls import AUTHORITY, make_certificate
+from mailserver.outbound.submission import outcomes
+from mailserver.outbound.submission.outcomes import Fate, State
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail.posts import digest_posts
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import outbox, spool
 from mailserver.store.queue.held import held_submissions, moderation_queue, unconfirmed
 from mailserver.store.queue.spool import Target
-from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
-from mailserver.submission import outcomes
-from mailserver.submission.outcomes import Fate, State
+from mailserver.store.schema.outgoing.spool import queued, queued_domain, queued_recipient
 from mailserver.texts import delivery_reasons
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context

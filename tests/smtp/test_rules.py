@@ -11,7 +11,7 @@ from mailserver.model.messages.objectids import mailbox_id
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import junk, mailboxes, messages
 from mailserver.store.mail.junk import Source, Verdict
-from mailserver.store.schema.mail import message
+from mailserver.store.schema.mail.messages import message
 from tests.smtp.dialogues import tls_context
 from tests.smtp.filtering import ADA, BOB, FRIEND, ORIGIN, filters_of, flags_of, letter, outgoing, send
 from tests.smtp.house import DOMAIN, PASSWORD, House

@@ -12,6 +12,8 @@ import pytest
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.rules.sentences import SentTooMuch
+from mailserver.outbound.submission.departure import Outcome
+from mailserver.outbound.submission.waiting.held import HeldSubmissions
 from mailserver.store.account import accounts
 from mailserver.store.queue import sent_counts, spool, traces
 from mailserver.store.queue.held import held_submissions
@@ -19,8 +21,6 @@ from mailserver.store.queue.traces import Step, Wanted
 from mailserver.store.record import audit, trusted_clock
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.upkeep import erasure
-from mailserver.submission.departure import Outcome
-from mailserver.submission.waiting.held import HeldSubmissions
 from mailserver.texts.languages import ENGLISH
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker

@@ -8,19 +8,19 @@ from pathlib import Path
 import dkim  # type: ignore[import-untyped]
 import pytest
 
-from mailserver.authentication import dkim_check, keys
-from mailserver.authentication.dkim_check import Bodies
-from mailserver.authentication.signatures import Header, Signature
+from mailserver.inbound.authentication import dkim_check, keys
+from mailserver.inbound.authentication.dkim_check import Bodies
+from mailserver.inbound.authentication.signatures import Header, Signature
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.messages.authentication import Outcome
 from mailserver.model.messages.provenance import Door, Provenance
+from mailserver.outbound.submission.signatures import signing_keys
+from mailserver.outbound.submission.signatures.dkim import Algorithm, header_end
+from mailserver.outbound.submission.signatures.signing_keys import record_of
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.queue import spool
 from mailserver.store.queue.outbound import dkim_keys
 from mailserver.store.queue.outbound.dkim_keys import DkimKey, State
-from mailserver.submission.signatures import signing_keys
-from mailserver.submission.signatures.dkim import Algorithm, header_end
-from mailserver.submission.signatures.signing_keys import record_of
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere
 from tests.smtp.filtering import FRIEND, filters_of, letter, send

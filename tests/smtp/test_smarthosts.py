@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mailserver.health.findings import Grade
-from mailserver.health.smarthosts import examine_smarthosts
 from mailserver.model.identity import Role
+from mailserver.operations.health.findings import Grade
+from mailserver.operations.health.smarthosts import examine_smarthosts
 from mailserver.store.queue import spool
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker

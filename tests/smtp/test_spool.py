@@ -18,7 +18,7 @@ from mailserver.store.queue import spool, waiting
 from mailserver.store.queue.spool import BRAKED, Notify, Options, Target
 from mailserver.store.queue.spool import leases as spool_leases
 from mailserver.store.record.audit import Origin
-from mailserver.store.schema.spool import queued
+from mailserver.store.schema.outgoing.spool import queued
 from mailserver.texts.causes import MAX_VALUE, NOTHING, plain
 from tests.waiting import becomes
 

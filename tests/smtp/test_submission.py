@@ -12,13 +12,13 @@ from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door as ProvenanceDoor
 from mailserver.model.messages.provenance import Provenance
+from mailserver.outbound.submission.departure import Copy
 from mailserver.store.account import accounts
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Notify, Signing, Target
-from mailserver.store.schema.spool import queued
-from mailserver.submission.departure import Copy
+from mailserver.store.schema.outgoing.spool import queued
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.house import DOMAIN, LIST, PASSWORD, House

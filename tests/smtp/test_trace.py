@@ -15,7 +15,7 @@ from mailserver.store.queue import spool, traces
 from mailserver.store.queue.traces import Step, Trace, Wanted, Way
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
-from mailserver.store.schema.console import message_trace
+from mailserver.store.schema.service.console import message_trace
 from tests.clocks import StandingClock
 from tests.smtp.conftest import HouseMaker
 from tests.smtp.elsewhere import Elsewhere

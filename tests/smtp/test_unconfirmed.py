@@ -9,20 +9,20 @@ from email.message import EmailMessage
 import pytest
 import typst
 
-from mailserver.dlp.checker import MAX_TRIES
-from mailserver.dlp.passwords import MAX_WORDS
 from mailserver.model.clock import HOUR
 from mailserver.model.errors import Reason, Refused
+from mailserver.outbound.submission.departure import Outcome
+from mailserver.outbound.submission.waiting.confirmed import UnconfirmedMail
+from mailserver.policy.dlp.checker import MAX_TRIES
+from mailserver.policy.dlp.passwords import MAX_WORDS
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.held import unconfirmed
 from mailserver.store.queue.held.unconfirmed import Unconfirmed
 from mailserver.store.queue.traces import Step, Wanted
 from mailserver.store.record import audit, trusted_clock
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.sending import unconfirmed_submission
+from mailserver.store.schema.outgoing.sending import unconfirmed_submission
 from mailserver.store.upkeep import erasure
-from mailserver.submission.departure import Outcome
-from mailserver.submission.waiting.confirmed import UnconfirmedMail
 from tests.clocks import StandingClock
 from tests.previews.files import docx, word, xlsx
 from tests.smtp.conftest import HouseMaker

@@ -12,9 +12,9 @@ import pytest
 import typst
 from pypdf.annotations import FreeText
 
-from mailserver.dlp.detectors import Kind
+from mailserver.outbound.submission.departure import Outcome
+from mailserver.policy.dlp.detectors import Kind
 from mailserver.previews import zipped
-from mailserver.submission.departure import Outcome
 from tests.previews.files import added, docx, odf, picture, pptx, word, xlsx
 from tests.previews.old_files import DOC, XLS, XLS_UNSHOWN, rtf
 from tests.smtp.conftest import HouseMaker

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 
 import pytest
 
+from mailserver.outbound.withdrawal.service import Withdrawals
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.withdrawal import rows
-from mailserver.withdrawal.service import Withdrawals
+from tests.outbound.withdrawal.mail import IT, letter
 from tests.smtp.house import DOMAIN, PASSWORD, House
-from tests.withdrawal.mail import IT, letter
 
 SAID = "ce message a ete retire par l'academie : il n'est plus accepte ici."
 

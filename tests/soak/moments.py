@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import text
 
+from mailserver.outbound.submission import queue_admin
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue import mailings, spool
 from mailserver.store.queue.mailings import State
 from mailserver.store.record.audit import Origin
-from mailserver.submission import queue_admin
-from tests.mailings.academy import EVERYBODY
+from tests.outbound.mailings.academy import EVERYBODY
 from tests.waiting import until
 
 PATIENCE = 300.0

@@ -42,7 +42,7 @@ from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue.held import moderation_queue
 from tests.harness import Instance, relays_of, workers_of
-from tests.mailings.academy import fill
+from tests.outbound.mailings.academy import fill
 from tests.smtp.elsewhere import Elsewhere
 from tests.soak.moments import KINDS, ORIGIN, Moments
 from tests.waiting import until

@@ -31,9 +31,9 @@ from mailserver.model.clock import SystemClock
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import blobs, mailboxes, messages
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.mail import blob, content, mailbox, message
-from mailserver.store.schema.search import UNINDEXED, search_segment, search_text
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.mail.messages import blob, content, mailbox, message
+from mailserver.store.schema.mail.search import UNINDEXED, search_segment, search_text
 from mailserver.store.search import index
 from tests.harness import DEMO_PASSWORD, Instance, children_of
 from tests.postgres import Postgres

@@ -25,12 +25,12 @@ from mailserver.model.clock import SystemClock
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, messages
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.mail import mailbox
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.mail.messages import mailbox
 from mailserver.store.withdrawal import restoring, rows, taking
+from tests.outbound.withdrawal.mail import IT, letter, withdrawals
 from tests.postgres import Postgres
 from tests.schema import create_schema
-from tests.withdrawal.mail import IT, letter, withdrawals
 
 PORTION = 1000
 PAUSE = 0.01

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from mailserver.store.engine import news
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes
-from mailserver.store.schema.accounts import account
+from mailserver.store.schema.account.accounts import account
 from tests.waiting import PATIENCE, becomes
 
 

@@ -15,9 +15,9 @@ from mailserver.store.mail.messages import NO_QUOTA, Quota
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import claim
-from mailserver.store.schema.sharing import mailbox_right
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.mail.sharing import mailbox_right
+from mailserver.store.schema.people.entries import claim
 from tests.store.test_messages import fill, mail
 
 ORIGIN = Origin("mmartin", "imap")

@@ -23,8 +23,8 @@ from mailserver.store.octets.bucket import Bucket
 from mailserver.store.octets.disk import DiskFiles
 from mailserver.store.octets.files import BlobFiles
 from mailserver.store.octets.read_cache import ReadCache
-from mailserver.store.schema.keeping import instance
-from mailserver.store.schema.mail import blob, message
+from mailserver.store.schema.mail.messages import blob, message
+from mailserver.store.schema.service.keeping import instance
 from tests.conftest import StoreMaker
 from tests.object_storage import KEY, ObjectStorage
 from tests.waiting import until

@@ -13,9 +13,9 @@ from sqlalchemy import delete, func, insert, select, update
 from mailserver.background.blob_gc import BlobCollector
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Storage
-from mailserver.health import deep_check
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Damaged
+from mailserver.operations.health import deep_check
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import blobs, mailboxes, messages, proportion
@@ -24,8 +24,8 @@ from mailserver.store.octets.disk import MARK
 from mailserver.store.octets.files import files_of
 from mailserver.store.record import trusted_clock
 from mailserver.store.record.trusted_clock import TrustedClock
-from mailserver.store.schema.keeping import instance
-from mailserver.store.schema.mail import blob, content, mailbox
+from mailserver.store.schema.mail.messages import blob, content, mailbox
+from mailserver.store.schema.service.keeping import instance
 from mailserver.store.upkeep import integrity, returned_mail
 from mailserver.store.upkeep.integrity import Part
 from mailserver.store.upkeep.returned_mail import Destination, State

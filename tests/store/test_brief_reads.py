@@ -7,7 +7,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import OneStatement
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes, messages
-from mailserver.store.schema.mail import message
+from mailserver.store.schema.mail.messages import message
 from tests.store.test_messages import box_of, fill
 
 

@@ -15,7 +15,7 @@ from mailserver.store.engine import fast_reads
 from mailserver.store.engine.fast_reads import SLOW_SECONDS, Nearness
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes
-from mailserver.store.schema.accounts import account
+from mailserver.store.schema.account.accounts import account
 from tests.conftest import StoreMaker
 from tests.store.conftest import create_account
 

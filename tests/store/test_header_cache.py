@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.schema.mail import content
+from mailserver.store.schema.mail.messages import content
 from mailserver.store.search import header_cache, index
 from mailserver.store.search.header_cache import KeptLines
 from tests.store.test_messages import fill

@@ -26,9 +26,9 @@ from mailserver.store.engine.transactions import RELAY_CONNECTIONS, Store, conne
 from mailserver.store.mail import collect
 from mailserver.store.octets.files import files_of
 from mailserver.store.queue import spool, waiting
-from mailserver.store.schema.accounts import caretaker_lease
-from mailserver.store.schema.certificates import acme_certificate
-from mailserver.store.schema.search import search_lease, search_text
+from mailserver.store.schema.account.accounts import caretaker_lease
+from mailserver.store.schema.mail.search import search_lease, search_text
+from mailserver.store.schema.service.certificates import acme_certificate
 from mailserver.store.search import index
 from mailserver.store.upkeep import caretaking, certificates
 from mailserver.store.web import push_subscriptions

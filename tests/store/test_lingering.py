@@ -15,7 +15,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine import writing
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail.messages import Quota
-from mailserver.store.schema.mail import mailbox, message
+from mailserver.store.schema.mail.messages import mailbox, message
 from tests.schema import create_schema
 from tests.store.conftest import handed_over, held
 from tests.store.test_plain_delivery import Boxes

@@ -27,8 +27,8 @@ from mailserver.store.queue.held import moderation_queue
 from mailserver.store.record import audit, sealing
 from mailserver.store.record.audit import Action, Origin, Wanted
 from mailserver.store.record.sealing import Break
-from mailserver.store.schema.audits import audit as rows
-from mailserver.store.schema.mail import content
+from mailserver.store.schema.mail.messages import content
+from mailserver.store.schema.service.audits import audit as rows
 from mailserver.store.web import signatures, webmail
 from mailserver.texts.causes import Cause
 from tests.postgres import Postgres

@@ -16,7 +16,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, collect, mailboxes, messages
 from mailserver.store.mail.flags import names
-from mailserver.store.schema.mail import content, expunged
+from mailserver.store.schema.mail.messages import content, expunged
 from tests.store.conftest import create_account
 from tests.store.test_messages import mail, recount
 

@@ -12,7 +12,7 @@ from mailserver.filters.active import ActiveScripts
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population
 from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.rules.policy_cache import PolicyCache
+from mailserver.policy.rules.policy_cache import PolicyCache
 from mailserver.store.account import filters, rules
 from mailserver.store.account.filters import Bounds
 from mailserver.store.engine.transactions import Store, Tx

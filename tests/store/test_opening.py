@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import Instance
-from tests.health.test_damage import fetched, fill
+from tests.operations.health.test_damage import fetched, fill
 from tests.postgres import Postgres
 
 WRITING = (

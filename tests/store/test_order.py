@@ -14,7 +14,7 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import messages
 from mailserver.store.mail.whole_mailboxes import columns, order
 from mailserver.store.mail.whole_mailboxes.columns import Field
-from mailserver.store.schema.mail import content
+from mailserver.store.schema.mail.messages import content
 from tests.store.test_search import inbox, put
 
 NAMES = ["Zoé", "anne", "Émile", "emile", "", "Bob"]

@@ -15,7 +15,7 @@ from mailserver.model.errors import NoRoom, Temporary
 from mailserver.store.engine import news, writing
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.octets.disk import DiskFiles
-from mailserver.store.schema.mail import orphan
+from mailserver.store.schema.mail.messages import orphan
 from tests.postgres import Postgres
 from tests.schema import create_schema
 from tests.store.conftest import handed_over, held

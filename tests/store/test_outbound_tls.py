@@ -3,7 +3,7 @@
 import pytest
 
 from mailserver.model.clock import DAY
-from mailserver.model.mta_sts import Mode, Policy
+from mailserver.model.sending.mta_sts import Mode, Policy
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue.outbound import sts_policies, tls_memory
 from mailserver.store.queue.outbound.tls_memory import Remembered

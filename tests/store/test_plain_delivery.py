@@ -18,8 +18,8 @@ from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, messages
 from mailserver.store.queue.traces import Step, Trace
-from mailserver.store.schema.console import message_trace
-from mailserver.store.schema.mail import content, mailbox, message
+from mailserver.store.schema.mail.messages import content, mailbox, message
+from mailserver.store.schema.service.console import message_trace
 from tests.store.conftest import create_account, held
 from tests.waiting import PATIENCE, becomes
 

@@ -15,7 +15,7 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import access, blobs, known_senders, mailboxes, messages
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.messages import NO_QUOTA, Placing
-from mailserver.store.schema.mail import message
+from mailserver.store.schema.mail.messages import message
 from mailserver.store.web import webmail
 
 SENT = Provenance(Door.SUBMISSION, 7)

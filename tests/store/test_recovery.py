@@ -20,9 +20,9 @@ from mailserver.store.mail.deleted.recovery import Found, Wanted
 from mailserver.store.mail.messages import NO_QUOTA, Quota
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.deletions import deleted_content, deleted_mailbox, deleted_message, deletion
-from mailserver.store.schema.mail import content, keyword
-from mailserver.store.schema.sharing import mailbox_right
+from mailserver.store.schema.mail.deletions import deleted_content, deleted_mailbox, deleted_message, deletion
+from mailserver.store.schema.mail.messages import content, keyword
+from mailserver.store.schema.mail.sharing import mailbox_right
 from tests.store.test_messages import box_of, fill, mail, recount
 
 WEB = Origin("edupont", "web")

@@ -17,7 +17,7 @@ from mailserver.store.reports.daily_counts import Due
 from mailserver.store.reports.figures import Day, Outcome, Sender
 from mailserver.store.reports.received import Kept, Origin
 from mailserver.store.reports.waiting import Arrived
-from mailserver.store.schema.reports import report_source, report_waiting
+from mailserver.store.schema.service.reports import report_source, report_waiting
 from mailserver.texts.causes import Cause
 from tests.reports.samples import DAY, TODAY, YESTERDAY, dmarc, record, tls
 

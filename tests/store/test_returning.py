@@ -12,14 +12,14 @@ from mailserver.store.queue.held import held_submissions, moderation_queue
 from mailserver.store.queue.held import infected as infected_queue
 from mailserver.store.queue.spool.operating import HELD_UNTIL
 from mailserver.store.queue.spool.rows import HELD
-from mailserver.store.schema.accounts import account
+from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.agendas import collection
-from mailserver.store.schema.junk import infected
-from mailserver.store.schema.rosters import digest_post, held_message
-from mailserver.store.schema.sending import held_submission
-from mailserver.store.schema.spool import queued, queued_domain
-from mailserver.store.schema.withdrawal import withdrawal
-from mailserver.store.schema.writing import outbox
+from mailserver.store.schema.mail.junk import infected
+from mailserver.store.schema.mail.withdrawal import withdrawal
+from mailserver.store.schema.mail.writing import outbox
+from mailserver.store.schema.outgoing.sending import held_submission
+from mailserver.store.schema.outgoing.spool import queued, queued_domain
+from mailserver.store.schema.people.rosters import digest_post, held_message
 from mailserver.store.upkeep import returning
 from mailserver.store.withdrawal import restoring
 from tests.store.test_outbox import hold, keep_draft

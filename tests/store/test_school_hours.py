@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from mailserver.model.account.quiet_hours import Hours
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.quiet_hours import Hours
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.people import academy_hours, bulk_people, removals, school_hours, schools
 from mailserver.store.record import audit

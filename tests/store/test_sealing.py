@@ -14,8 +14,8 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.record import audit, sealing
 from mailserver.store.record.audit import Action, Origin, Wanted
 from mailserver.store.record.sealing import Break
-from mailserver.store.schema.audits import audit as rows
-from mailserver.store.schema.audits import audit_anchor
+from mailserver.store.schema.service.audits import audit as rows
+from mailserver.store.schema.service.audits import audit_anchor
 from mailserver.texts.causes import plain
 from tests.delivery.test_lock_order import waits_for_a_lock
 from tests.waiting import until

@@ -51,8 +51,8 @@ from mailserver.model.messages.criteria import (
 from mailserver.store.engine.memory import ENTRY, Memory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, collect, mailboxes, messages
-from mailserver.store.schema.mail import content
-from mailserver.store.schema.search import search_account, search_segment, search_text
+from mailserver.store.schema.mail.messages import content
+from mailserver.store.schema.mail.search import search_account, search_segment, search_text
 from mailserver.store.search import header_cache, index, search, vocabulary
 from mailserver.store.search import texts as textual
 

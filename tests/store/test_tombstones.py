@@ -5,7 +5,7 @@ from sqlalchemy import func, select, update
 
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes, messages, tombstones
-from mailserver.store.schema.mail import expunged
+from mailserver.store.schema.mail.messages import expunged
 from tests.store.test_messages import box_of, fill
 
 

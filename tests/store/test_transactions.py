@@ -16,7 +16,7 @@ from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine.transactions import Store, Tx
-from mailserver.store.schema.mail import orphan
+from mailserver.store.schema.mail.messages import orphan
 from tests.schema import create_schema
 from tests.store.conftest import handed_over, held
 from tests.waiting import PATIENCE, until

@@ -21,7 +21,7 @@ from mailserver.store.engine import checkpoints, turns
 from mailserver.store.engine.checkpoints import Checkpoints
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.engine.unit import Uncertain
-from mailserver.store.schema.mail import blob, orphan
+from mailserver.store.schema.mail.messages import blob, orphan
 from tests.schema import create_schema
 from tests.store.conftest import handed_over, held
 from tests.waiting import PATIENCE, becomes

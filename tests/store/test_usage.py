@@ -9,9 +9,9 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.messages.quotas import Quota, set_message_quota
 from mailserver.store.people import schools
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.mail import mailbox
-from mailserver.store.schema.people import person
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.mail.messages import mailbox
+from mailserver.store.schema.people.entries import person
 from mailserver.store.upkeep import usage
 from mailserver.store.upkeep.usage import Holder, Usage
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population
-from mailserver.model.sending_limits import What
+from mailserver.model.sending.sending_limits import What
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, messages
 from mailserver.store.queue import outbox

@@ -26,22 +26,22 @@ from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import FILE_NAME, Settings
 from mailserver.foundation.tls import make_certificate
 from mailserver.login import Login
+from mailserver.model.account.preferences import NEVER
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.identity import NewPerson, Principal, Role
 from mailserver.model.messages.authentication import NOT_CHECKED, AuthenticationResults
-from mailserver.model.preferences import NEVER
-from mailserver.sharing.viewers import Sharing
+from mailserver.outbound.submission.submit import Submission
+from mailserver.outbound.submission.waiting.scheduled import ScheduledMail
+from mailserver.policy.viewers import Sharing
 from mailserver.store.account import sessions
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.queue import spool
-from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
-from mailserver.submission.submit import Submission
-from mailserver.submission.waiting.scheduled import ScheduledMail
+from mailserver.store.schema.outgoing.spool import queued, queued_domain, queued_recipient
 from tests.clocks import MovingClock
 from tests.schema import create_schema
 from tests.webui import compiled_templates
-from webui import server
+from webui.app import server
 from webui.page import rendering
 from webui.page.context import SESSION
 

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mailserver.delivery import Envelope
-from mailserver.dlp import checker
 from mailserver.filters import Scripts
 from mailserver.filters.absences import Absences
 from mailserver.filters.documents import NAME, Documents
@@ -19,6 +18,7 @@ from mailserver.filters.rules import Blocked, Document
 from mailserver.model.identity import Principal, Role
 from mailserver.model.messages.provenance import Door
 from mailserver.model.rules import Sender
+from mailserver.policy.dlp import checker
 from mailserver.store.account import sessions
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin

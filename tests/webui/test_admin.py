@@ -25,7 +25,7 @@ from mailserver.store.queue import peer_counts, spool, waiting
 from mailserver.store.queue.peer_counts import Window
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin, Wanted
-from mailserver.store.schema.console import message_trace
+from mailserver.store.schema.service.console import message_trace
 from mailserver.store.upkeep import measures
 from mailserver.texts.causes import Cause
 from tests.clocks import PARIS

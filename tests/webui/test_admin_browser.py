@@ -8,10 +8,11 @@ from playwright.sync_api import Browser, Page, expect
 from directory.lists import rosters
 from directory.lists.rosters import House as Lists
 from directory.lists.rosters import NewList
+from mailserver.model.account.quiet_hours import Hours
 from mailserver.model.clock import HOUR
 from mailserver.model.identity import ListKind, Principal, Role
-from mailserver.model.quiet_hours import Hours
 from mailserver.model.reports import Kind as ReportKind
+from mailserver.outbound.withdrawal.service import Withdrawals
 from mailserver.reports import dmarc_xml, tls_json
 from mailserver.store.account import bulletins, jobs, rules
 from mailserver.store.account.bulletins import Draft, Kind
@@ -26,8 +27,7 @@ from mailserver.store.web.academy_models import AcademyDraft
 from mailserver.store.web.signatures import Model
 from mailserver.store.withdrawal import reports
 from mailserver.texts.causes import Cause
-from mailserver.withdrawal.service import Withdrawals
-from tests.mailings.rows import keep
+from tests.outbound.mailings.rows import keep
 from tests.reports.samples import dmarc, record, tls
 from tests.webui.browser import ALL_LOOKS, LOOKS, faults_in_looks, overflow, visiting
 from tests.webui.house import DOMAIN, PASSWORD, House, mail

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mailserver.calendars.school_holidays import Seasons
+from mailserver.calendars.school.school_holidays import Seasons
 from mailserver.model.identity import Principal
 from tests.webui.caldav_client import Client, components, written
 from tests.webui.house import House, Visitor

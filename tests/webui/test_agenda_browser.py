@@ -5,8 +5,9 @@ import datetime
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from mailserver.calendars import editing, occurrences, reading
+from mailserver.calendars import editing, occurrences
 from mailserver.calendars.events import Draft
+from mailserver.calendars.icalendar import reading
 from mailserver.calendars.rules import Rule
 from mailserver.model.identity import Principal
 from mailserver.store.agenda import agenda_items, agendas

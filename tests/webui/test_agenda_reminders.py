@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from mailserver.calendars import reading
+from mailserver.calendars.icalendar import reading
 from mailserver.model.identity import Principal
 from mailserver.store.agenda import agenda_items, agendas
 from tests.clocks import PARIS

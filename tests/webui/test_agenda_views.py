@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from mailserver.calendars import reading
-from mailserver.calendars.school_classes import class_of
+from mailserver.calendars.icalendar import reading
+from mailserver.calendars.school.school_classes import class_of
 from mailserver.model.identity import Principal
 from mailserver.store.agenda import agenda_grants, agenda_items, agendas
 from mailserver.store.agenda.agenda_grants import Role

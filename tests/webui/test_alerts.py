@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from mailserver.backup import kept
-from mailserver.health import figures
+from mailserver.operations.backup import kept
+from mailserver.operations.health import figures
 from tests.hatchery import ROOT
 from tests.waiting import PATIENCE
 from tests.webui.house import House, Visitor

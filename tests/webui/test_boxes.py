@@ -12,7 +12,7 @@ from tests.webui.boxes import BASES, FULL, ORIGIN, Box, question
 from tests.webui.hostile.envelopes import TEXT, file, multipart
 from tests.webui.hostile.envelopes import message as written
 from tests.webui.house import House, Visitor, mail
-from webui.page import mail_shell
+from webui.page.shell import mail_shell
 
 # ---------------------------------------------------------------------- finding one's way
 

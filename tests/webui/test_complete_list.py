@@ -14,7 +14,7 @@ from mailserver.store.mail import access, mailboxes, messages, muting, snooze
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.flags import names
 from mailserver.store.record.audit import Origin
-from mailserver.store.schema.mail import message
+from mailserver.store.schema.mail.messages import message
 from mailserver.store.web.webmail import Chosen, handling
 from tests.webui.house import House, Visitor, mail
 

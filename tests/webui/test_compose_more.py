@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from mailserver.mime import Part, scan, unpack
-from mailserver.model import preferences
+from mailserver.model.account import preferences
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
 from mailserver.store.people.mailing_lists import lists

@@ -6,9 +6,9 @@ from html import unescape
 
 import pytest
 
-from mailserver.dlp import checker
 from mailserver.mime import scan, unpack
 from mailserver.model.identity import Principal
+from mailserver.policy.dlp import checker
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import outbox
 from mailserver.store.queue.held import unconfirmed

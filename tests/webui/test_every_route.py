@@ -32,7 +32,7 @@ from mailserver.store.queue.held import unconfirmed
 from mailserver.store.queue.spool import Options
 from mailserver.store.record.audit import Origin
 from mailserver.store.web import webmail
-from tests.mailings.rows import keep
+from tests.outbound.mailings.rows import keep
 from tests.webui.boxes import FULL, Box, question
 from tests.webui.browser import LOOK, LOOKS, faults_of, let_in, narrow, overflow, visiting, wear
 from tests.webui.house import PASSWORD, House, mail

@@ -7,7 +7,7 @@ import pytest
 
 from mailserver.foundation.settings import SendingMarks
 from mailserver.model.identity import Population, Principal
-from mailserver.model.sending_limits import What
+from mailserver.model.sending.sending_limits import What
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.queue import sent_counts

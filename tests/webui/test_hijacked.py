@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from mailserver import sieve
 from mailserver.delivery.forwarding import Forwards
-from mailserver.filters import Scripts, documents
+from mailserver.filters import Scripts, documents, sieve
 from mailserver.filters.documents import Documents
 from mailserver.filters.rules import Blocked, Document
 from mailserver.filters.rules.forward import Forward
@@ -18,6 +17,7 @@ from mailserver.model.clock import HOUR
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.model.messages.provenance import Door, Provenance
+from mailserver.outbound.submission.confirmation import let_wait
 from mailserver.store.account import (
     accounts,
     confirmed_answers,
@@ -38,10 +38,9 @@ from mailserver.store.queue.spool import HELD, Leased
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.factors import one_time_password
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.account.factors import one_time_password
 from mailserver.store.upkeep import securing
-from mailserver.submission.confirmation import let_wait
 from mailserver.texts.causes import Cause
 from tests.webui.house import House, Visitor, mail
 from tests.webui.secondstep import Phone

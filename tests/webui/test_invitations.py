@@ -10,7 +10,10 @@ from zoneinfo import ZoneInfo
 import icalendar
 import pytest
 
-from mailserver.calendars import invitations, occurrences, own_events, reading
+from mailserver.calendars import occurrences
+from mailserver.calendars.icalendar import reading
+from mailserver.calendars.invited import invitations
+from mailserver.calendars.own import own_events
 from mailserver.model.identity import Principal
 from mailserver.store.agenda import agenda_items, agendas
 from tests.webui.house import House, Visitor, mail, on_the_loop, opened, shown

@@ -21,7 +21,7 @@ def person(house: House) -> Principal:
 def _all_logins(tx) -> list[str]:  # type: ignore[no-untyped-def]
     from sqlalchemy import select
 
-    from mailserver.store.schema.accounts import account
+    from mailserver.store.schema.account.accounts import account
 
     return [row[0] for row in tx.execute(select(account.c.login))]
 

@@ -10,14 +10,14 @@ import httpx
 import pytest
 
 from mailserver.foundation.settings import Passwords
-from mailserver.mailings.decisions import Mailings
-from mailserver.mailings.sending import MailingSender
 from mailserver.model.identity import Principal, Role
+from mailserver.outbound.mailings.decisions import Mailings
+from mailserver.outbound.mailings.sending import MailingSender
+from mailserver.outbound.withdrawal.service import Withdrawals
 from mailserver.store.people import schools
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import mailings
 from mailserver.store.web import webmail
-from mailserver.withdrawal.service import Withdrawals
 from tests.webui.house import DOMAIN, House, Visitor
 from tests.webui.test_compose import send
 from webui.page import administrators

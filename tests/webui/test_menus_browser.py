@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from mailserver.calendars import editing, reading
+from mailserver.calendars import editing
 from mailserver.calendars.events import Draft
+from mailserver.calendars.icalendar import reading
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
 from mailserver.store.agenda import agenda_items, agendas

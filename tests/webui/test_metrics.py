@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mailserver.backup import kept
 from mailserver.foundation.metrics.families import FAMILIES
 from mailserver.foundation.network.peers import is_loopback
 from mailserver.foundation.settings import Metrics
-from mailserver.health import figures as figures_module
+from mailserver.operations.backup import kept
+from mailserver.operations.health import figures as figures_module
 from tests.webui.house import House, Visitor
 
 TOKEN = "un-jeton-de-supervision"

@@ -10,7 +10,7 @@ from mailserver.foundation.settings import Web
 from mailserver.model.identity import Principal
 from tests.webui.house import PASSWORD, House, Visitor
 from webui.http.assets import Assets
-from webui.offline import service_worker
+from webui.installed.offline import service_worker
 
 
 def test_the_manifest_is_of_the_interface_and_the_language(house: House, emma: Principal) -> None:

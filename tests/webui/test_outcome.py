@@ -11,7 +11,7 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import messages
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.traces import Step, Trace
-from mailserver.store.schema.mail import message
+from mailserver.store.schema.mail.messages import message
 from mailserver.texts.causes import Cause
 from tests.webui.house import House, Visitor
 from tests.webui.test_compose import send

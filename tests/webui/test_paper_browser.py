@@ -8,8 +8,8 @@ import pypdf
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from mailserver.model.account.preferences import Preferences, revise
 from mailserver.model.identity import Principal
-from mailserver.model.preferences import Preferences, revise
 from mailserver.store.account import sessions
 from tests.webui.browser import let_in, log_in, visiting
 from tests.webui.hostile.envelopes import PNG, file, html, multipart

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from starlette.routing import BaseRoute, Mount, Route
 
-from mailserver.health import service_state, zone
-from mailserver.health.service_state import Health, State
 from mailserver.model.errors import Reason, Temporary
 from mailserver.model.identity import Principal
+from mailserver.operations.health import service_state, zone
+from mailserver.operations.health.service_state import Health, State
 from mailserver.store.account import accounts, sessions
 from tests.webui.house import PASSWORD, House, Visitor
 from webui.page.faults import STATUS

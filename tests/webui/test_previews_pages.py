@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from mailserver.foundation.settings import Settings
-from mailserver.health.doctor import examine
-from mailserver.health.findings import Grade
 from mailserver.model.identity import Principal
+from mailserver.operations.health.doctor import examine
+from mailserver.operations.health.findings import Grade
 from tests.previews.old_files import DOC, WORDS, rtf
 from tests.webui.browser import log_in, visiting
 from tests.webui.house import House, Visitor

@@ -11,7 +11,7 @@ from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
 from mailserver.store.web import push_subscriptions
 from mailserver.store.web.push_subscriptions import MAX_SUBSCRIPTIONS
-from tests.push.receiver import Receiver, text_of
+from tests.notices.push.receiver import Receiver, text_of
 from tests.waiting import until
 from tests.webui.browser import browsers, faults_of, through_portal, visiting
 from tests.webui.house import PASSWORD, House, Visitor, mail

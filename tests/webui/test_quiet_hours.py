@@ -11,10 +11,10 @@ import pytest
 
 from directory.lists import rosters
 from directory.lists.rosters import NewList
-from mailserver.calendars.quiet_hours import PersonalHours, QuietHours
+from mailserver.calendars.school.quiet_hours import PersonalHours, QuietHours
+from mailserver.model.account.preferences import NEVER, Preferences
+from mailserver.model.account.quiet_hours import Hours, Source
 from mailserver.model.identity import Affiliation, Principal, Role, Tie
-from mailserver.model.preferences import NEVER, Preferences
-from mailserver.model.quiet_hours import Hours, Source
 from mailserver.store.account import sessions
 from mailserver.store.people import academy_hours, school_hours, schools
 from mailserver.store.queue import outbox

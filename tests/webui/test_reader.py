@@ -14,21 +14,21 @@ from sqlalchemy import select, update
 
 from mailserver.mime import scan, unpack
 from mailserver.mime.writing.fields import Correspondent
+from mailserver.model.account.preferences import Preferences, revise
 from mailserver.model.identity import PersonChange, Principal, Role
 from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Outcome
 from mailserver.model.messages.impersonation import Signs
 from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.model.preferences import Preferences, revise
 from mailserver.store.account import sessions
 from mailserver.store.mail import known_senders, mailboxes, messages
 from mailserver.store.mail.flags import names
-from mailserver.store.schema.mail import blob, message
-from mailserver.store.schema.withdrawal import phishing_report
+from mailserver.store.schema.mail.messages import blob, message
+from mailserver.store.schema.mail.withdrawal import phishing_report
 from mailserver.store.withdrawal import reports
+from tests.outbound.withdrawal.mail import put
 from tests.smtp.elsewhere import Names
 from tests.webui.house import House, Visitor, mail, opened, shown
 from tests.webui.website import Website, page, world
-from tests.withdrawal.mail import put
 from webui.reader import message_parts
 from webui.reader.requests import unsubscribe
 from webui.reader.trust import badges, cautions

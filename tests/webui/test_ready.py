@@ -16,11 +16,11 @@ from directory.ldap import LdapDirectory
 from mailserver.foundation.settings import LdapDirectory as LdapSection
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.tls import make_certificate
-from mailserver.health import disk_space, figures, service_state
-from mailserver.health.service_state import Health, bounded
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Principal
 from mailserver.notices import announcements
+from mailserver.operations.health import disk_space, figures, service_state
+from mailserver.operations.health.service_state import Health, bounded
 from mailserver.store.search import index
 from tests.clocks import StandingClock
 from tests.webui.house import DOMAIN, House, Visitor

@@ -13,7 +13,7 @@ from mailserver.store.mail.flags import SEEN
 from mailserver.store.queue.held import moderation_queue
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
-from mailserver.store.schema.mail import message
+from mailserver.store.schema.mail.messages import message
 from mailserver.store.web import webmail
 from mailserver.store.withdrawal import recalling
 from tests.webui.house import House, Visitor, mail

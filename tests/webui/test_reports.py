@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from mailserver.model import tls_sessions
 from mailserver.model.clock import DAY
 from mailserver.model.identity import Principal
 from mailserver.model.reports import Kind
-from mailserver.model.tls_sessions import Published, Session
+from mailserver.model.sending import tls_sessions
+from mailserver.model.sending.tls_sessions import Published, Session
 from mailserver.reports import dmarc_xml, tls_json
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.reports import received, tls_seen

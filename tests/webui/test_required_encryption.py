@@ -13,7 +13,7 @@ from mailserver.delivery import Envelope
 from mailserver.model.identity import Principal
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.queue import outbox
-from mailserver.store.schema.spool import queued
+from mailserver.store.schema.outgoing.spool import queued
 from tests.webui.house import House, Visitor, mail
 from tests.webui.test_compose import form, send
 from tests.webui.test_confidential import NIR, answer

@@ -11,14 +11,14 @@ from sqlalchemy import select
 from mailserver.mime import scan, unpack
 from mailserver.model.errors import Refused, Temporary
 from mailserver.model.identity import ListKind, Principal
+from mailserver.outbound.submission.waiting.scheduled import ScheduledMail
 from mailserver.store.account import accounts, sessions
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import collect
 from mailserver.store.mail.access import Viewer, boxes
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import outbox
-from mailserver.store.schema.spool import queued_recipient
-from mailserver.submission.waiting.scheduled import ScheduledMail
+from mailserver.store.schema.outgoing.spool import queued_recipient
 from tests.webui.house import House, Visitor
 from tests.webui.test_compose import form, send
 

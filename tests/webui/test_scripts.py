@@ -5,10 +5,10 @@ from base64 import b64encode
 
 import pytest
 
-from mailserver.dlp import checker
 from mailserver.filters import Scripts
 from mailserver.filters.scripts import MOST_ANSWERS
 from mailserver.model.identity import Principal
+from mailserver.policy.dlp import checker
 from mailserver.store.account import filters
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.record.audit import Origin

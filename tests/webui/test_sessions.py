@@ -6,7 +6,7 @@ from sqlalchemy import insert
 from mailserver.store.account import accounts, factors, sessions
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
-from mailserver.store.schema.accounts import account
+from mailserver.store.schema.account.accounts import account
 
 
 def _account(tx: Tx, login: str) -> int:

@@ -7,8 +7,8 @@ from dataclasses import fields
 
 import pytest
 
+from mailserver.model.account.preferences import MAX_TAGS, Preferences
 from mailserver.model.identity import Principal
-from mailserver.model.preferences import MAX_TAGS, Preferences
 from mailserver.store.account import sessions
 from mailserver.store.web import webmail
 from tests.webui.house import DOMAIN, House, Visitor, mail

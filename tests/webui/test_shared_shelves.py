@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mailserver.calendars import reading
+from mailserver.calendars.icalendar import reading
 from mailserver.model.identity import Principal
 from mailserver.store.agenda import agenda_grants, agenda_items, agendas
 from mailserver.store.agenda.agenda_grants import Role

@@ -5,16 +5,16 @@ import random
 import pytest
 from sqlalchemy import insert, select
 
+from mailserver.model.account.preferences import Preferences
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.preferences import Preferences
 from mailserver.store.account import accounts, sessions
 from mailserver.store.account.sessions import Undo
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.messages import Quota
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.sessions import once, parked, session, undo
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.account.sessions import once, parked, session, undo
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import handling
 from tests.webui.house import mail

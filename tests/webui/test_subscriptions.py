@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from mailserver.calendars import own_events
 from mailserver.calendars.feeds import MAX_EVENTS, Feeds
+from mailserver.calendars.own import own_events
 from mailserver.foundation.network.safe_fetch import SafeFetch
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Principal

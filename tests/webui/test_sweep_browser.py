@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from mailserver.model.account.preferences import NEVER
 from mailserver.model.identity import Principal
-from mailserver.model.preferences import NEVER
 from mailserver.store.account import sessions
 from mailserver.store.mail import messages
 from tests.webui.browser import Watched, log_in, visiting

@@ -7,8 +7,8 @@ import pytest
 
 from mailserver.model.identity import Principal
 from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Outcome
+from mailserver.outbound.withdrawal.service import Withdrawals
 from mailserver.store.withdrawal import rows
-from mailserver.withdrawal.service import Withdrawals
 from tests.webui.house import House, Visitor, mail
 from tests.webui.secondstep import Phone
 from tests.webui.test_admin import entered, opened

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.model import letter_fields
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Role
+from mailserver.model.sending import letter_fields
 from mailserver.store.web import academy_models, signatures
 from mailserver.store.web.academy_models import AcademyDraft, AcademyModel
 from mailserver.store.web.signatures import Model
@@ -22,7 +22,7 @@ from webui.compose.message.message_form import plain
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
-from webui.page.role_labels import role_words
+from webui.page.words.role_labels import role_words
 
 PATH = "/admin/modeles"
 

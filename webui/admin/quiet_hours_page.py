@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.administration.quiet_hours import decisions
-from mailserver.calendars.quiet_hours import configured
-from mailserver.model.quiet_hours import Hours
+from mailserver.calendars.school.quiet_hours import configured
+from mailserver.model.account.quiet_hours import Hours
 from mailserver.store.people import academy_hours
 from webui.admin.access import origin
 from webui.admin.console_page import Top, done, top

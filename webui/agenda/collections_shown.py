@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from mailserver.model.account.preferences import AGENDA_COLOURS
 from mailserver.model.identity import Principal
-from mailserver.model.preferences import AGENDA_COLOURS
 from mailserver.store.agenda import agenda_grants, agendas
 from mailserver.store.agenda.agenda_grants import Reach, Role
 from mailserver.store.agenda.agendas import COLOUR, COMPONENTS, DISPLAY_NAME, Collection

@@ -10,10 +10,11 @@ from typing import ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 from mailserver.accounts.provision import provision
-from mailserver.calendars import overview, reading
-from mailserver.calendars.cleaning import unfolded
+from mailserver.calendars import overview
+from mailserver.calendars.icalendar import reading
+from mailserver.calendars.icalendar.cleaning import unfolded
 from mailserver.calendars.occurrences import Expansion, spread
-from mailserver.calendars.school_classes import class_of
+from mailserver.calendars.school.school_classes import class_of
 from mailserver.mime.body.text import fold
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda import agenda_changes, agenda_reach, agendas
@@ -27,7 +28,7 @@ from webui.granting import people_of
 from webui.page.agenda_links import item_id
 from webui.page.agenda_turn import alone
 from webui.page.context import SIMPLE, Services, Visit
-from webui.page.mail_shell import MailShell, surround
+from webui.page.shell.mail_shell import MailShell, surround
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -1,8 +1,8 @@
 """What has just been done in the agenda: its page says it by a word of ours in the address."""
 
-from mailserver.submission.became import Became
-from webui.page import became
+from mailserver.outbound.submission.became import Became
 from webui.page.context import Visit
+from webui.page.words import became
 
 
 def announcement(visit: Visit) -> str:

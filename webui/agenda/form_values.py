@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mailserver.calendars import rules, zones
+from mailserver.calendars import rules
 from mailserver.calendars.events import (
     FLOATING,
     MAX_REMINDER,
@@ -14,6 +14,7 @@ from mailserver.calendars.events import (
     VISIBILITIES,
     Draft,
 )
+from mailserver.calendars.icalendar import zones
 from mailserver.calendars.rules import Rule
 from webui.agenda import words
 from webui.http.forms import Form

@@ -3,7 +3,7 @@
 import datetime
 from dataclasses import dataclass
 
-from mailserver.calendars import school_holidays
+from mailserver.calendars.school import school_holidays
 from webui.agenda import grid, words
 from webui.agenda.form_values import YEARS
 from webui.page.context import Services, Visit

@@ -6,9 +6,9 @@ import json
 
 from starlette.responses import Response
 
-from mailserver.calendars import reminders
-from mailserver.calendars.quiet_hours import PersonalHours
-from mailserver.calendars.reminders import Reminder
+from mailserver.calendars.own import reminders
+from mailserver.calendars.own.reminders import Reminder
+from mailserver.calendars.school.quiet_hours import PersonalHours
 from webui.agenda import words
 from webui.http import headers
 from webui.page.agenda_links import item_id

@@ -7,9 +7,9 @@ from typing import Final
 
 from starlette.responses import Response
 
-from mailserver.calendars import school_holidays
 from mailserver.calendars.occurrences import DAY, Occurrence
-from mailserver.calendars.school_holidays import week_letter
+from mailserver.calendars.school import school_holidays
+from mailserver.calendars.school.school_holidays import week_letter
 from mailserver.model.errors import Reason, Refused
 from webui.agenda import event_items, flash_texts, grid, mini_month, words
 from webui.agenda.calendars import class_colours

@@ -7,10 +7,10 @@ from babel.dates import format_date, format_time
 
 from mailserver.calendars import rules
 from mailserver.calendars.events import Draft
+from mailserver.calendars.icalendar.zones import known
 from mailserver.calendars.occurrences import DAY, Occurrence
 from mailserver.calendars.rules import Rule
 from mailserver.calendars.tasks import Task
-from mailserver.calendars.zones import known
 from webui.page.context import Visit
 from webui.page.language import Language
 

@@ -22,8 +22,8 @@ from webui.compose.writing import other_version
 from webui.http.forms import positive
 from webui.mail.search.query import MAX_QUERY, parse
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import Folder, MailShell, surround
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import Folder, MailShell, surround
 from webui.reader import message_parts
 
 MAX_MESSAGES = 20

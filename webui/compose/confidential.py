@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.dlp.detectors import Finding
 from mailserver.model.errors import Reason, Refused
 from mailserver.notices.mail.outgoing import KINDS
+from mailserver.policy.dlp.detectors import Finding
 from mailserver.store.queue.held import unconfirmed
 from mailserver.store.queue.held.unconfirmed import Unconfirmed
 from webui.compose.addressing.send_checks import Doubt, Doubts
 from webui.compose.refusals import refused
-from webui.page import plain
-from webui.page.became import after
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
+from webui.page.words import plain
+from webui.page.words.became import after
 
 MAX_RECIPIENTS = 20
 """That the page names of one letter."""

@@ -18,7 +18,7 @@ from webui.compose.message import message_form, quotation, send_times, signature
 from webui.compose.message.message_form import Enclosed, Letter
 from webui.compose.message.send_times import Preset
 from webui.page.context import COMPLETE, Services, Visit
-from webui.page.mail_shell import DRAFTS, Folder, MailShell, surroundings
+from webui.page.shell.mail_shell import DRAFTS, Folder, MailShell, surroundings
 from webui.reader import message_parts
 
 

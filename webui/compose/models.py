@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
 
-from mailserver.model import letter_fields
 from mailserver.model.errors import Reason, Refused
+from mailserver.model.sending import letter_fields
 from mailserver.store.people import schools
 from mailserver.store.web import academy_models
 from mailserver.store.web import signatures as kept

@@ -15,11 +15,11 @@ from webui.compose.message.send_times import moment
 from webui.compose.refusals import refused
 from webui.http import headers
 from webui.http.forms import positive
-from webui.page.became import after
 from webui.page.context import Services, Visit
 from webui.page.flash import departed, done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
+from webui.page.words.became import after
 
 LATELY = 15
 """Seconds since which a letter has left that was to leave now."""

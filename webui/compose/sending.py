@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from mailserver.mime.writing.compose import Attachment
 from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.outbound.submission import confirmation
 from mailserver.store.account import sessions
 from mailserver.store.mail import blobs, messages
 from mailserver.store.mail.access import boxes
@@ -23,7 +24,6 @@ from mailserver.store.queue.held import held_submissions
 from mailserver.store.queue.outbox import Terms
 from mailserver.store.queue.spool import Notify
 from mailserver.store.web import webmail
-from mailserver.submission import confirmation
 from webui.compose import confidential, form_page
 from webui.compose.addressing import absent_colleagues, identities, recipient_remedies
 from webui.compose.addressing.recipients import Field, merged
@@ -35,10 +35,10 @@ from webui.compose.message.send_times import moment
 from webui.compose.message.versions import Located
 from webui.compose.refusals import refused
 from webui.page.context import Services, Visit
-from webui.page.crowds import Crowd
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
+from webui.page.words.crowds import Crowd
 
 MAX_ASKED = 4000
 """Characters of the codes that a form says were asked."""

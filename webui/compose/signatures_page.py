@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from mailserver.model.account.preferences import MAX_SIGNATURE
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.preferences import MAX_SIGNATURE
 from mailserver.store.mail.access import boxes
 from mailserver.store.web import signatures
 from mailserver.store.web.signatures import Model, Signature
@@ -16,8 +16,8 @@ from webui.compose.addressing.identities import Identity
 from webui.compose.message.message_form import MAX_SUBJECT, plain
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.store.agenda import agenda_grants, agendas
 from webui import granting
 from webui.contacts.page_context import Around, address_of, around, home
-from webui.page.avatars import initials
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.avatars import initials
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 SETS = 20
 """Sets of one page: merging one shows the next."""

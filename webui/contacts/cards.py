@@ -18,11 +18,11 @@ from webui.contacts import card_form, groups
 from webui.contacts.card_form import Draft
 from webui.contacts.page_context import Around, address_of, around, book_to_fill, home, kinds, over
 from webui.http import headers
-from webui.page.avatars import initials
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.avatars import initials
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 LOOKED_UP = 3
 """Addresses of a card that are looked for in the directory."""

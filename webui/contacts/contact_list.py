@@ -11,9 +11,9 @@ from mailserver.addressbook.merging import Merged, merge
 from mailserver.model.folding import search_key
 from mailserver.store.web.webmail import correspondents
 from webui.contacts.page_context import PAGE, Around, around, categories_of, groups_of, over
-from webui.page.avatars import initials
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import MailShell, query_string, surroundings
+from webui.page.shell.avatars import initials
+from webui.page.shell.mail_shell import MailShell, query_string, surroundings
 
 LATELY = 300
 """Messages of the inbox, and of those sent, that tell whom somebody has to do with."""

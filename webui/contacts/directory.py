@@ -9,10 +9,10 @@ from mailserver.addressbook.browsing import Person, Wanted
 from mailserver.store.people.schools import School
 from webui.contacts.page_context import PAGE, Around, around, over
 from webui.http.forms import positive
-from webui.page.avatars import initials
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import MailShell, query_string, surroundings
-from webui.page.role_labels import role_words
+from webui.page.shell.avatars import initials
+from webui.page.shell.mail_shell import MailShell, query_string, surroundings
+from webui.page.words.role_labels import role_words
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

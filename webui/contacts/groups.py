@@ -16,8 +16,8 @@ from webui.contacts import card_form
 from webui.contacts.page_context import Around, address_of, around, book_to_fill
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 MAX_MEMBERS = 1000
 MAX_GROUPS = 100

@@ -12,9 +12,9 @@ from mailserver.store.mail.known_senders import MAX_SENDER
 from webui.contacts.page_context import PAGE, Around, around, home
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.paging import Numbered, numbered
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 _CHANGES = {"confiance": known_senders.distrust, "images": known_senders.hide_pictures}
 

@@ -17,7 +17,7 @@ from webui.contacts.page_context import Around, around, book_to_fill
 from webui.http import headers
 from webui.page import large_files
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import MailShell, surroundings
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 SHOWN = 100
 """Cards of a preview, and refused lines of a report."""

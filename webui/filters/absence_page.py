@@ -7,8 +7,8 @@ from datetime import date, timedelta
 
 from starlette.responses import Response
 
-from mailserver.calendars import school_holidays
-from mailserver.calendars.school_holidays import MAX_ZONE, Holiday
+from mailserver.calendars.school import school_holidays
+from mailserver.calendars.school.school_holidays import MAX_ZONE, Holiday
 from mailserver.filters.absences import version_of
 from mailserver.filters.rules.absence import MAX_TEXT, RETURN, UNSPEAKABLE, Absence, Others, Wrong
 from mailserver.model.errors import Reason, Refused
@@ -19,8 +19,8 @@ from mailserver.texts.text import Text
 from webui.filters.starting import Stopped, start, stopped
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 OFFERED = 3
 """Holidays that are proposed."""

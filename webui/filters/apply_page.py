@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.filters.applying import AT_ONCE, Done
+from mailserver.filters.sieve import SieveError
 from mailserver.model.errors import Reason, Refused
-from mailserver.sieve import SieveError
 from mailserver.store.mail import mailboxes, snooze
 from mailserver.store.mail.mailboxes import INBOX, Mailbox
-from webui.page import mail_shell
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import ARCHIVE, Folder, MailShell, surroundings
+from webui.page.shell import mail_shell
+from webui.page.shell.mail_shell import ARCHIVE, Folder, MailShell, surroundings
 
 
 @dataclass(frozen=True, slots=True)

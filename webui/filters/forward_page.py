@@ -16,8 +16,8 @@ from webui.filters.proving import prove
 from webui.filters.starting import Stopped, start, stopped
 from webui.page.context import Guest, Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 MAX_ADDRESS = 320
 KEY_LENGTH = 100

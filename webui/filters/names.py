@@ -9,9 +9,9 @@ from mailserver.model.messages.objectids import mailbox_id
 from mailserver.store.mail import mailboxes, snooze
 from mailserver.store.mail.mailboxes import INBOX, Mailbox
 from webui.mail.labels import tag_name
-from webui.page import mail_shell
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import ARCHIVE, DRAFTS, JUNK, SENT, TRASH
+from webui.page.shell import mail_shell
+from webui.page.shell.mail_shell import ARCHIVE, DRAFTS, JUNK, SENT, TRASH
 
 USES = {"archive": rules.ARCHIVE, "corbeille": rules.TRASH}
 """What a rule may do with a message instead of filing it in a folder that somebody made."""

@@ -8,8 +8,8 @@ from starlette.responses import Response
 from mailserver.filters.applying import Trial
 from mailserver.filters.rules import Document, Faulty, Rule
 from mailserver.filters.rules.document import MAX_CONDITIONS
+from mailserver.filters.sieve import SieveError
 from mailserver.model.errors import Reason, Refused
-from mailserver.sieve import SieveError
 from mailserver.store.account.filters import OverBound
 from mailserver.store.mail.known_senders import MAX_SENDER
 from webui.filters import rule_form
@@ -18,8 +18,8 @@ from webui.filters.rule_form import Line, Typed
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from webui.filters.names import names
 from webui.filters.starting import Stopped, start, stopped
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 DELETED = "regle-supprimee"
 

@@ -7,16 +7,16 @@ from starlette.responses import Response
 
 from mailserver.filters.answers import code_of
 from mailserver.filters.documents import NAME, Rules
+from mailserver.filters.sieve import SieveError
+from mailserver.model.account.script_names import MAX_NAME
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.script_names import MAX_NAME
 from mailserver.notices.mail.outgoing import KINDS
-from mailserver.sieve import SieveError
 from mailserver.store.account.filters import OverBound, Stored
 from webui.filters.proving import prove
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,16 @@ from starlette.responses import Response
 
 from mailserver.filters.rules import Blocked, Document, Faulty
 from mailserver.filters.rules.senders import named, normal
+from mailserver.filters.sieve import SieveError
 from mailserver.model.errors import Reason, Refused
-from mailserver.sieve import SieveError
 from mailserver.store.account.filters import OverBound
 from mailserver.store.mail import known_senders
 from mailserver.store.mail.known_senders import MAX_SENDER
 from webui.filters.starting import Stopped, start, stopped
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 from webui.reader import message_parts
 from webui.reader.flash_texts import back
 

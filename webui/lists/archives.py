@@ -25,11 +25,12 @@ from mailserver.store.web.archive_pages import Line, Post
 from webui.http import headers, raster
 from webui.http.offload import computed
 from webui.lists import archive_notes
-from webui.page import large_files, plain
+from webui.page import large_files
 from webui.page.context import Guest, Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
+from webui.page.words import plain
 from webui.reader import message_parts
 from webui.reader.content import html_dark, html_view, plain_text
 from webui.reader.trust import links

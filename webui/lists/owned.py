@@ -29,9 +29,9 @@ from webui.lists import archive_notes, list_preview, terms
 from webui.page.administrators import acting
 from webui.page.context import Guest, Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
-from webui.page.role_labels import role_choices
+from webui.page.shell.mail_shell import MailShell, surroundings
+from webui.page.words.role_labels import role_choices
 
 MAX_TEXT = 2_500_000
 """Characters of the members' field."""

@@ -20,8 +20,8 @@ from webui.compose.addressing.recipients import Question
 from webui.lists import archive_notes, list_preview, owned, terms
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 MAX_TEXT = 120_000
 """Characters of the members' field: a thousand names with their addresses."""

@@ -15,8 +15,8 @@ from mailserver.store.queue.list_posts import Delivered, Fate, Post
 from webui.page.administrators import acting
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 SHOWN = 50
 """Messages of a page, and members in trouble."""

@@ -25,11 +25,11 @@ from mailserver.store.web.webmail.handling import Marks, Step
 from mailserver.store.withdrawal import reports
 from webui.mail import snooze_times, views
 from webui.mail.search import search_walk
-from webui.page import mail_shell
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import UNDO_SECONDS, Folder, MailShell, surround, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell import mail_shell
+from webui.page.shell.mail_shell import UNDO_SECONDS, Folder, MailShell, surround, surroundings
 
 MAX_TICKED = 150
 """More than the largest page holds."""

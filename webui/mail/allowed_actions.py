@@ -4,7 +4,7 @@ A page shows these and no others; whoever asks for more is refused by the store.
 """
 
 from webui.page.context import Visit
-from webui.page.mail_shell import ARCHIVE, DRAFTS, JUNK, SENT, TRASH, Folder, MailShell
+from webui.page.shell.mail_shell import ARCHIVE, DRAFTS, JUNK, SENT, TRASH, Folder, MailShell
 
 
 def opening(visit: Visit, folder: Folder) -> str:

@@ -26,8 +26,8 @@ from mailserver.model.identity import State
 from mailserver.store.account import sessions
 from mailserver.store.web.webmail import visitors
 from webui.http import headers
-from webui.page import mail_shell
 from webui.page.context import Services, Visit
+from webui.page.shell import mail_shell
 
 log = structlog.get_logger("webui")
 

@@ -15,7 +15,7 @@ from mailserver.store.web import webmail
 from webui.http import headers
 from webui.http.turns import Turns
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import Folder, MailShell, surround
+from webui.page.shell.mail_shell import Folder, MailShell, surround
 
 log = structlog.get_logger("webui")
 

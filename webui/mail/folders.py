@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from mailserver.model.account.preferences import TAG_COLOURS
 from mailserver.model.errors import BadSyntax, Reason, Refused
-from mailserver.model.preferences import TAG_COLOURS
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.deleted import retention
@@ -18,8 +18,8 @@ from mailserver.store.web.webmail import Chosen, View, folders, handling
 from webui.http import headers
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Folder, MailShell, surround
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import Folder, MailShell, surround
 
 MAX_TITLE = 100
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from mailserver.model.account.preferences import Tag
 from mailserver.model.folding import strip_marks
-from mailserver.model.preferences import Tag
 from webui.page.context import Visit
 from webui.page.language import Language
 

@@ -15,11 +15,11 @@ from mailserver.store.web.webmail.mailbox_pages import ItemsPage
 from webui.mail import snooze_times, views
 from webui.mail.allowed_actions import offered, opening
 from webui.mail.views import FILTERS, Asked
-from webui.page import mail_shell
 from webui.page.context import Services, Visit
 from webui.page.language import NO_BREAK
-from webui.page.mail_shell import Folder, MailShell, surround
 from webui.page.rendering import redirect
+from webui.page.shell import mail_shell
+from webui.page.shell.mail_shell import Folder, MailShell, surround
 
 PREVIEW = 120
 """Characters of a message's text in a row, at most."""

@@ -1,7 +1,7 @@
 """What a browser's notification says of messages that have just come: no more than the person chose to have shown.
 
 The page asks for it when the stream (`flux`) has told it that the inbox grew. Browsers without an open page are told by
-`mailserver.push`.
+`mailserver.notices.push`.
 """
 
 import json
@@ -12,8 +12,8 @@ from mailserver.store.web.webmail import Line, arrivals
 from mailserver.store.web.webmail.arrivals import MANY, Arrived
 from webui.http import headers
 from webui.http.forms import positive
-from webui.page import plain
 from webui.page.context import Services, Visit
+from webui.page.words import plain
 
 
 async def tell(services: Services, visit: Visit) -> Response:

@@ -15,8 +15,8 @@ from mailserver.store.mail.mailboxes import INBOX, SEPARATOR
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, inbox_title, query_string, special_title, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, inbox_title, query_string, special_title, surroundings
 
 SHOWN = 50
 MAX_WORDS = 200

@@ -15,8 +15,8 @@ from mailserver.store.web import webmail
 from webui.compose.addressing.recipients import spoken
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import Folder, MailShell, surround
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import Folder, MailShell, surround
 
 ROLES = ("read", "write", "manage")
 MAX_NAME = 320

@@ -7,8 +7,8 @@ from starlette.responses import Response
 from mailserver.store.account import sessions
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 
 @dataclass(frozen=True, slots=True)

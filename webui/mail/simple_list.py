@@ -10,10 +10,10 @@ from mailserver.store.web.webmail.mailbox_pages import MessagesPage
 from webui.http.forms import positive
 from webui.mail import message_list
 from webui.mail.allowed_actions import offered, opening
-from webui.page import mail_shell
 from webui.page.context import COMPLETE, Services, Visit
-from webui.page.mail_shell import Folder, MailShell, query_string, surround
 from webui.page.rendering import redirect
+from webui.page.shell import mail_shell
+from webui.page.shell.mail_shell import Folder, MailShell, query_string, surround
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,17 @@ from functools import partial
 
 from starlette.responses import Response
 
+from mailserver.model.account.preferences import MAX_TAG_NAME, MAX_TAGS, TAG_COLOURS, USUAL_TAGS, Preferences, Tag
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import strip_marks
-from mailserver.model.preferences import MAX_TAG_NAME, MAX_TAGS, TAG_COLOURS, USUAL_TAGS, Preferences, Tag
 from mailserver.store.account import sessions
 from mailserver.store.web.webmail.tag_counts import tag_counts
 from webui.mail.folders import colours
 from webui.mail.labels import tag_name
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 MAX_KEYWORD = 30
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qs
 
-from mailserver.model.preferences import Preferences
+from mailserver.model.account.preferences import Preferences
 from mailserver.store.web.webmail import Sort, View
 from webui.http.forms import positive
 from webui.page.context import COMPLETE, Visit
 from webui.page.language import Language
-from webui.page.mail_shell import Folder, query_string
+from webui.page.shell.mail_shell import Folder, query_string
 
 SEARCH = "recherche?"
 """What the parameters of a list begin with that is of results (`webui.mail.search.search_walk`)."""

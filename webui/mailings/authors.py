@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from mailserver.store.people import schools
 from mailserver.store.queue.mailings import Mailing
-from webui.page import plain
 from webui.page.context import Services
+from webui.page.words import plain
 
 MAX_SHOWN = 200
 

@@ -24,8 +24,8 @@ from webui.mailings.view import (
 from webui.page.administrators import acting
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 from webui.reader.content.plain_text import readable
 
 PER_PAGE = 30

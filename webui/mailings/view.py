@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mailserver.calendars import school_holidays
-from mailserver.mailings.decisions import reach_of, version_of
+from mailserver.calendars.school import school_holidays
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Role
 from mailserver.model.rules import Denied
-from mailserver.model.sending_limits import WEEKEND, is_quiet
+from mailserver.model.sending.sending_limits import WEEKEND, is_quiet
+from mailserver.outbound.mailings.decisions import reach_of, version_of
 from mailserver.store.queue import mailings
 from mailserver.store.queue.mailings import Mailing, State
 from mailserver.store.queue.mailings.mailing_counts import Readers
@@ -18,10 +18,10 @@ from mailserver.store.withdrawal import rows
 from mailserver.texts import causes
 from webui.compose.message.send_times import moment
 from webui.mailings.authors import Author, authors_of
-from webui.page import plain
 from webui.page.administrators import acting
 from webui.page.context import Services, Visit
-from webui.page.crowds import Crowd, crowd
+from webui.page.words import plain
+from webui.page.words.crowds import Crowd, crowd
 
 WATCH_SECONDS = 5
 FURTHEST_DAYS = 130

@@ -14,7 +14,7 @@ from mailserver.addressbook.browsing import Browsing
 from mailserver.addressbook.pictures import Pictures
 from mailserver.addressbook.suggestions import Suggestions
 from mailserver.calendars.feeds import Feeds
-from mailserver.calendars.quiet_hours import QuietHours
+from mailserver.calendars.school.quiet_hours import QuietHours
 from mailserver.delivery import Delivery
 from mailserver.delivery.forwarding import Forwards
 from mailserver.delivery.held.infected import InfectedMail
@@ -28,31 +28,31 @@ from mailserver.filters.trials import AbsenceTrials
 from mailserver.foundation.large_answers import LargeAnswers
 from mailserver.foundation.network.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
-from mailserver.health.figures import Watched
-from mailserver.health.service_state import Health
 from mailserver.login import Login
 from mailserver.login.recovery import Recovery
 from mailserver.login.recovery_address import PrivateAddresses
 from mailserver.login.security_notices import SecurityNotices
-from mailserver.mailings.decisions import Mailings
+from mailserver.model.account.preferences import Preferences
 from mailserver.model.clock import Clock
 from mailserver.model.identity import Directory, Principal
-from mailserver.model.preferences import Preferences
 from mailserver.notices.announcements import Announcements
+from mailserver.operations.health.figures import Watched
+from mailserver.operations.health.service_state import Health
+from mailserver.outbound.mailings.decisions import Mailings
+from mailserver.outbound.submission.submit import Submission
+from mailserver.outbound.submission.waiting.confirmed import UnconfirmedMail
+from mailserver.outbound.submission.waiting.held import HeldSubmissions
+from mailserver.outbound.submission.waiting.scheduled import ScheduledMail
+from mailserver.outbound.withdrawal.hijacked import HijackedAccounts
+from mailserver.outbound.withdrawal.recall import Recall
+from mailserver.outbound.withdrawal.service import Withdrawals
+from mailserver.policy.viewers import Sharing
 from mailserver.previews.service import Previews
-from mailserver.sharing.viewers import Sharing
 from mailserver.store.account.bulletins import Bulletin, Closed
 from mailserver.store.account.sessions import Session
 from mailserver.store.engine.transactions import Store
 from mailserver.store.record.audit import Origin
 from mailserver.store.web.searches import Search
-from mailserver.submission.submit import Submission
-from mailserver.submission.waiting.confirmed import UnconfirmedMail
-from mailserver.submission.waiting.held import HeldSubmissions
-from mailserver.submission.waiting.scheduled import ScheduledMail
-from mailserver.withdrawal.hijacked import HijackedAccounts
-from mailserver.withdrawal.recall import Recall
-from mailserver.withdrawal.service import Withdrawals
 from webui.http import headers
 from webui.http.assets import Assets
 from webui.http.forms import Form
@@ -104,7 +104,7 @@ class WaitingMail:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything the web interface works with; made once (`webui.composition`)."""
+    """Everything the web interface works with; made once (`webui.app.composition`)."""
 
     settings: Settings
     store: Store

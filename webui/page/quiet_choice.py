@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from mailserver.calendars.quiet_hours import PersonalHours
-from mailserver.model.preferences import Preferences
-from mailserver.model.quiet_hours import FIRST_HOURS, LAST_HOURS, NEVER, Hours, Source
+from mailserver.calendars.school.quiet_hours import PersonalHours
+from mailserver.model.account.preferences import Preferences
+from mailserver.model.account.quiet_hours import FIRST_HOURS, LAST_HOURS, NEVER, Hours, Source
 from mailserver.store.people import schools
 from webui.http.forms import Form
 from webui.page.context import Services, Visit

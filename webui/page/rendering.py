@@ -21,9 +21,9 @@ from mailserver.notices.announcements import Announcements
 from webui.http import codings, headers
 from webui.http.assets import Assets
 from webui.http.keys import Keys
-from webui.page import settings_nav
 from webui.page.context import VISITOR, Guest, set_cookie
 from webui.page.language import Language
+from webui.page.shell import settings_nav
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 COMPRESS_FROM = 600

@@ -4,7 +4,9 @@ import asyncio
 import datetime
 from urllib.parse import urlsplit
 
-from mailserver.calendars import own_tasks, reading, tasks
+from mailserver.calendars import tasks
+from mailserver.calendars.icalendar import reading
+from mailserver.calendars.own import own_tasks
 from mailserver.calendars.tasks import TaskDraft
 from webui.page.context import Services, Visit
 

@@ -15,5 +15,5 @@
 * `conversations` are what stands around the message, `source` its octets, `printing` the same on paper, `redirect`
   passing on and reports of phishing; `routes` the addresses, `flash_texts` what the page says was done.
 * What is sent for the reader (receipts, answers to invitations, redirections, reports of phishing, requests to be taken
-  off a list) goes through `mailserver.submission.submit` like any letter, and once.
+  off a list) goes through `mailserver.outbound.submission.submit` like any letter, and once.
 """

@@ -15,8 +15,9 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.previews.faults import Unreadable
 from webui.http import headers, raster
 from webui.http.offload import computed
-from webui.page import large_files, plain
+from webui.page import large_files
 from webui.page.context import Services, Visit
+from webui.page.words import plain
 from webui.reader import message_parts
 from webui.reader.content import office_view, preview_kinds
 from webui.reader.place import place

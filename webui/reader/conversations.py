@@ -11,10 +11,10 @@ from mailserver.store.web.webmail import Line, Stored
 from webui.http.offload import computed
 from webui.mail import views
 from webui.mail.allowed_actions import opening
-from webui.page import plain
-from webui.page.avatars import Avatar, avatar
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import SENT, Folder, MailShell, query_string
+from webui.page.shell.avatars import Avatar, avatar
+from webui.page.shell.mail_shell import SENT, Folder, MailShell, query_string
+from webui.page.words import plain
 from webui.reader import message_parts
 from webui.reader.content import plain_text
 

@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from mailserver.calendars import common_events
+from mailserver.calendars.own import common_events
 from mailserver.mime import unpack
 from mailserver.model.errors import Refused
 from mailserver.store.web.webmail import Stored, sender_history
 from mailserver.store.web.webmail.sender_history import Earlier
 from webui.http.offload import computed
-from webui.page import plain
 from webui.page.agenda_links import item_id
 from webui.page.agenda_turn import alone
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import query_string
-from webui.page.role_labels import role_words
+from webui.page.shell.mail_shell import query_string
+from webui.page.words import plain
+from webui.page.words.role_labels import role_words
 from webui.reader.message_parts import Person, Piece, pieces
 
 LETTERS, FILES = 4, 4

@@ -2,11 +2,11 @@
 
 from starlette.responses import Response
 
-from mailserver.submission.became import Became
-from webui.page import became
+from mailserver.outbound.submission.became import Became
 from webui.page.context import Visit
 from webui.page.flash import unread
 from webui.page.rendering import redirect
+from webui.page.words import became
 
 
 def said(visit: Visit) -> str:

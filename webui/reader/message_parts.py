@@ -20,8 +20,8 @@ from mailserver.store.web.webmail import Stored, handling
 from webui.http import headers
 from webui.http.forms import positive
 from webui.http.offload import computed
-from webui.page import plain
 from webui.page.context import Services, Visit
+from webui.page.words import plain
 from webui.reader.content import html_dark, html_view, images, plain_text, preview_kinds
 from webui.reader.place import box_of, place
 from webui.reader.trust import cautions, imitations, links

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from mailserver.foundation.settings import Settings
 from mailserver.mime import Part, unpack
 from mailserver.mime.writing import replies
+from mailserver.model.account.preferences import NEVER
 from mailserver.model.messages.provenance import DELIVERED, Door
-from mailserver.model.preferences import NEVER
 from mailserver.store.mail import access, known_senders, urgent_letters
 from mailserver.store.mail.flags import SEEN, names
 from mailserver.store.mail.known_senders import Acquaintance
@@ -27,11 +27,11 @@ from webui.mail import snooze_times, views
 from webui.mail.allowed_actions import offered
 from webui.mail.message_list import Label, labels, recent
 from webui.mail.search import search_walk
-from webui.page import plain
-from webui.page.avatars import Avatar, avatar
 from webui.page.context import COMPLETE, Services, Visit
-from webui.page.mail_shell import DRAFTS, JUNK, SENT, Folder, MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.avatars import Avatar, avatar
+from webui.page.shell.mail_shell import DRAFTS, JUNK, SENT, Folder, MailShell, surroundings
+from webui.page.words import plain
 from webui.reader import addressees, conversations, correspondent, message_parts, recall, sent_outcome, trusted_senders
 from webui.reader.content import html_dark, html_view, images, plain_text
 from webui.reader.correspondent import Correspondent

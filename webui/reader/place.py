@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mailserver.store.web.webmail import Stored
 from webui.mail import views
 from webui.page.context import Visit
-from webui.page.mail_shell import query_string
+from webui.page.shell.mail_shell import query_string
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from webui.http.offload import computed
 from webui.mail import actions, views
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import surroundings
 from webui.reader import message_parts
 from webui.reader.content import html_view, images, plain_text
 from webui.reader.message_parts import Letterhead, Piece

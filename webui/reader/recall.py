@@ -7,11 +7,11 @@ from starlette.responses import Response
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.web.webmail import Stored
 from webui.http.forms import positive
-from webui.page import plain
 from webui.page.context import Services, Visit
 from webui.page.flash import MOST
-from webui.page.mail_shell import SENT, MailShell, surround
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import SENT, MailShell, surround
+from webui.page.words import plain
 from webui.reader import message_parts
 
 

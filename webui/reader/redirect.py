@@ -11,19 +11,19 @@ from mailserver.mime.writing.fields import Correspondent
 from mailserver.mime.writing.replies import forward_subject
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.rules import Denied
+from mailserver.outbound.submission import became
+from mailserver.outbound.submission.became import Became
+from mailserver.outbound.submission.departure import Outcome
 from mailserver.store.mail import mailboxes, required_tls
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Stored
-from mailserver.submission import became
-from mailserver.submission.became import Became
-from mailserver.submission.departure import Outcome
 from webui.compose.addressing.recipients import Question, look, refusal_text, spoken
 from webui.compose.message.message_form import MAX_RECIPIENTS_TEXT, author
 from webui.http.offload import computed
-from webui.page import plain
-from webui.page.became import after, parameter
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import DRAFTS, JUNK, SENT, UNDO_SECONDS, MailShell, surround
+from webui.page.shell.mail_shell import DRAFTS, JUNK, SENT, UNDO_SECONDS, MailShell, surround
+from webui.page.words import plain
+from webui.page.words.became import after, parameter
 from webui.reader import message_parts
 from webui.reader.flash_texts import back
 

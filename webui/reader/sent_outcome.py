@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from mailserver.model.clock import DAY
 from mailserver.model.messages.provenance import Door
+from mailserver.outbound.submission import outcomes
+from mailserver.outbound.submission.outcomes import Fate, Fates, State
 from mailserver.store.web.webmail import Stored
-from mailserver.submission import outcomes
-from mailserver.submission.outcomes import Fate, Fates, State
 from mailserver.texts import delivery_reasons
-from webui.page import plain
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import SENT
+from webui.page.shell.mail_shell import SENT
+from webui.page.words import plain
 
 SHOWN = 50
 MAX_WORDS = 500

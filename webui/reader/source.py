@@ -9,9 +9,9 @@ from mailserver.mime import unpack
 from mailserver.mime.header import headers
 from mailserver.model.messages.provenance import Door
 from mailserver.store.web.webmail import Stored
-from webui.page import plain
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import MailShell, surroundings
+from webui.page.shell.mail_shell import MailShell, surroundings
+from webui.page.words import plain
 from webui.reader import message_parts
 from webui.reader.place import Place, place
 

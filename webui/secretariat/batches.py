@@ -10,8 +10,8 @@ from mailserver.model.identity import Role
 from mailserver.store.people.letters import Printing
 from mailserver.store.people.schools import School
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import MailShell, surroundings
-from webui.page.role_labels import role_words
+from webui.page.shell.mail_shell import MailShell, surroundings
+from webui.page.words.role_labels import role_words
 from webui.secretariat.people import moment, office_of, school_of
 
 MAX_GROUPS = 500

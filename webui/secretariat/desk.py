@@ -17,9 +17,9 @@ from mailserver.store.people.mailing_lists.lists import ListEntry
 from mailserver.store.people.schools import School
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
-from webui.page.role_labels import role_words
+from webui.page.shell.mail_shell import MailShell, surroundings
+from webui.page.words.role_labels import role_words
 from webui.secretariat.people import Choice, office_of, school_of
 
 MAX_CHOICES = 1000

@@ -15,9 +15,9 @@ from mailserver.store.people.letters import Printing
 from mailserver.store.people.schools import School
 from mailserver.store.record.audit import Action
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.paging import numbered
-from webui.page.role_labels import role_choices, role_words, state_words
+from webui.page.shell.mail_shell import MailShell, surroundings
+from webui.page.words.role_labels import role_choices, role_words, state_words
 
 PER_PAGE = 100
 

@@ -15,8 +15,8 @@ from mailserver.store.people.schools import School
 from webui.http import headers
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 from webui.secretariat import batches
 from webui.secretariat.people import Line, Wanted, line, office_of, people, school_of
 

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.calendars import quiet_hours
-from mailserver.model.quiet_hours import Hours
+from mailserver.calendars.school import quiet_hours
+from mailserver.model.account.quiet_hours import Hours
 from mailserver.store.people import school_hours
 from mailserver.store.people.schools import School
 from webui.page import quiet_choice
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 from webui.secretariat.people import office_of, school_of
 
 

@@ -15,8 +15,8 @@ from typing import Final
 from radicale import xmlutils
 
 from agenda.properties.protected import PROTECTED
-from mailserver.calendars import zones
-from mailserver.calendars.recurrence import KINDS
+from mailserver.calendars.icalendar import zones
+from mailserver.calendars.icalendar.recurrence import KINDS
 from mailserver.model.errors import BadSyntax
 from mailserver.store.agenda.agendas import COMPONENTS
 

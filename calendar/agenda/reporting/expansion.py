@@ -13,7 +13,7 @@ from icalendar import vDDDTypes
 
 from agenda.request_context import VISIT
 from mailserver.calendars import occurrences
-from mailserver.calendars.recurrence import FLOATING
+from mailserver.calendars.icalendar.recurrence import FLOATING
 from mailserver.model.errors import BadSyntax, Reason, Refused
 
 _TIMES: Final = ("DTSTART", "DTEND", "DUE", "RECURRENCE-ID")

@@ -10,7 +10,7 @@ from radicale import xmlutils
 from agenda.errors import Unmet
 from agenda.reporting import expansion, partial
 from mailserver.addressbook import versions
-from mailserver.calendars import recurrence
+from mailserver.calendars.icalendar import recurrence
 
 if TYPE_CHECKING:
     from agenda.collection import StoredItem

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mailserver.model.preferences import KEYWORD
+from mailserver.model.account.preferences import KEYWORD
 from mailserver.store.mail.flags import ANSWERED, DELETED, DRAFT, FIRST_KEYWORD_BIT, FLAGGED, SEEN, names
 
 _FROM = re.compile(rb"^(>*From )", re.MULTILINE)

@@ -21,6 +21,7 @@ from mailserver.model.clock import DAY, HOUR, Clock
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Directory
 from mailserver.notices.house import house_of
+from mailserver.outbound.submission.submit import Submission
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import tombstones
 from mailserver.store.mail.posts import archived_posts
@@ -29,7 +30,6 @@ from mailserver.store.queue import list_posts, traces
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.store.reports import received
 from mailserver.store.upkeep import caretaking, measures
-from mailserver.submission.submit import Submission
 
 log = structlog.get_logger("housekeeping")
 

@@ -9,9 +9,9 @@ import structlog
 from mailserver.delivery import Delivery, Part, deliver_parts
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Refused, Temporary
+from mailserver.outbound.submission.submit import Submission
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs
-from mailserver.submission.submit import Submission
 
 T = TypeVar("T")
 

@@ -21,10 +21,10 @@ from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Directory, Principal
 from mailserver.notices.accounts.protection import Change
+from mailserver.outbound.submission.submit import Submission
 from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.account.devices import Device
 from mailserver.store.engine.transactions import Store
-from mailserver.submission.submit import Submission
 from mailserver.texts.command_line import _
 
 T = TypeVar("T")

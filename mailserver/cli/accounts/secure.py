@@ -10,12 +10,12 @@ from mailserver.cli.accounts.desk import Desk, Name, at_desk
 from mailserver.cli.shared import AsJson, InstanceDir, date, fail, log_aside, origin, settings_of
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
+from mailserver.outbound.withdrawal.hijacked import HijackedAccounts, Left, reached
+from mailserver.outbound.withdrawal.service import Withdrawals
 from mailserver.store.upkeep.securing import Secured
 from mailserver.store.withdrawal import rows
 from mailserver.texts.causes import utc
 from mailserver.texts.command_line import _
-from mailserver.withdrawal.hijacked import HijackedAccounts, Left, reached
-from mailserver.withdrawal.service import Withdrawals
 
 TakeBack = Annotated[
     bool,

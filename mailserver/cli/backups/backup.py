@@ -8,20 +8,20 @@ from typing import Annotated
 
 import typer
 
-from mailserver.backup import making
-from mailserver.backup.kept import Keep
-from mailserver.backup.making import Report, Target
-from mailserver.backup.restic import CannotBackUp, shown
 from mailserver.cli.backups.backup_list import fields, show_backups
 from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, progress, settings_of
 from mailserver.foundation.settings import Settings
-from mailserver.health import restore_trial
-from mailserver.health.instance import place_of
-from mailserver.health.restore_trial import Trial
 from mailserver.model.errors import Temporary
 from mailserver.notices import backups
 from mailserver.notices.backups import Restored
 from mailserver.notices.house import House
+from mailserver.operations.backup import making
+from mailserver.operations.backup.kept import Keep
+from mailserver.operations.backup.making import Report, Target
+from mailserver.operations.backup.restic import CannotBackUp, shown
+from mailserver.operations.health import restore_trial
+from mailserver.operations.health.instance import place_of
+from mailserver.operations.health.restore_trial import Trial
 from mailserver.texts.command_line import LANGUAGE, _, of_error
 from mailserver.texts.text import Translated, Untranslated
 

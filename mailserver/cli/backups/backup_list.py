@@ -3,12 +3,12 @@
 import json
 from dataclasses import asdict
 
-from mailserver.backup import kept, making
-from mailserver.backup.kept import Backup
-from mailserver.backup.making import Target
-from mailserver.backup.restic import Repository
 from mailserver.cli.shared import fail
 from mailserver.model.errors import Temporary
+from mailserver.operations.backup import kept, making
+from mailserver.operations.backup.kept import Backup
+from mailserver.operations.backup.making import Target
+from mailserver.operations.backup.restic import Repository
 from mailserver.texts.command_line import _, of_error
 
 

@@ -10,8 +10,8 @@ from mailserver.delivery import Delivery
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.model.errors import Refused, Temporary
 from mailserver.notices.house import House, house_of
+from mailserver.outbound.submission.submit import Submission
 from mailserver.runtime.directory_adapter import make_directory
-from mailserver.submission.submit import Submission
 from mailserver.texts.command_line import _, of_error
 
 TOKEN_OCTETS = 12

@@ -10,18 +10,18 @@ from typing import NoReturn, TypeVar
 import typer
 
 from directory.lists.rosters import House
-from mailserver.backup import opened
-from mailserver.backup.making import Target
 from mailserver.cli.accounts.desk import Desk, account_or_box, at_desk
 from mailserver.cli.shared import fail, origin, progress
 from mailserver.foundation.settings import Settings
-from mailserver.health.instance import place_of
 from mailserver.model.errors import Reason, Refused
-from mailserver.partial_restore import agendas, mail, whose
-from mailserver.partial_restore.agendas import AgendaReport, AgendaRestore
-from mailserver.partial_restore.lists import ListReport, restore_list
-from mailserver.partial_restore.mail import MailReport, MailRestore
-from mailserver.partial_restore.whose import Run
+from mailserver.operations.backup import opened
+from mailserver.operations.backup.making import Target
+from mailserver.operations.health.instance import place_of
+from mailserver.operations.partial_restore import agendas, mail, whose
+from mailserver.operations.partial_restore.agendas import AgendaReport, AgendaRestore
+from mailserver.operations.partial_restore.lists import ListReport, restore_list
+from mailserver.operations.partial_restore.mail import MailReport, MailRestore
+from mailserver.operations.partial_restore.whose import Run
 from mailserver.store.engine.transactions import Store
 from mailserver.texts.command_line import _
 

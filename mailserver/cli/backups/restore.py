@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
-from mailserver.backup import restoring
-from mailserver.backup.making import Target
-from mailserver.backup.restoring import Restored
 from mailserver.cli import returned
 from mailserver.cli.backups.backup_list import show_backups
 from mailserver.cli.backups.part import Asked, AskedList, Source, restore_account, restore_of_list
 from mailserver.cli.shared import AsJson, Endpoint, Region, fail, log_aside, progress, settings_of
 from mailserver.foundation.settings import SettingsError
 from mailserver.model.errors import Temporary
-from mailserver.partial_restore import agendas, mail
+from mailserver.operations.backup import restoring
+from mailserver.operations.backup.making import Target
+from mailserver.operations.backup.restoring import Restored
+from mailserver.operations.partial_restore import agendas, mail
 from mailserver.texts.command_line import _, of_error
 
 ACCOUNT = ("--folder", "--message", "--agenda", "--in-place", "--everything", "--even-erased", "--plan")

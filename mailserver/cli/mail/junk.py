@@ -13,7 +13,7 @@ from mailserver.cli.accounts.desk import Desk, at_desk
 from mailserver.cli.shared import AsJson, InstanceDir, date, fail, origin, settings_of, with_help, with_store
 from mailserver.delivery import Delivery
 from mailserver.delivery.held.infected import InfectedMail
-from mailserver.junk import teaching
+from mailserver.inbound.junk import teaching
 from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import junk

@@ -12,13 +12,13 @@ import typer
 from mailserver.cli.accounts.desk import Desk, at_desk
 from mailserver.cli.shared import AsJson, InstanceDir, date, fail, origin, settings_of, with_help
 from mailserver.delivery import Delivery
-from mailserver.mailings.decisions import Mailings, reach_of, version_of
 from mailserver.model.errors import Refused
+from mailserver.outbound.mailings.decisions import Mailings, reach_of, version_of
+from mailserver.outbound.withdrawal.service import Withdrawals
 from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.queue import mailings
 from mailserver.store.queue.mailings import Mailing, State
 from mailserver.texts.command_line import _, of_error
-from mailserver.withdrawal.service import Withdrawals
 
 T = TypeVar("T")
 

@@ -19,12 +19,12 @@ from mailserver.cli.shared import (
 )
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
+from mailserver.outbound.withdrawal.service import Preview, Withdrawals
 from mailserver.store.engine.transactions import Store
 from mailserver.store.withdrawal import rows
 from mailserver.store.withdrawal.rows import REFUSED_DAYS, Withdrawal
 from mailserver.texts.causes import Cause
 from mailserver.texts.command_line import _
-from mailserver.withdrawal.service import Preview, Withdrawals
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -10,14 +10,14 @@ import typer
 
 from mailserver.cli.shared import AsJson, InstanceDir, date, fail, log_aside, settings_of, with_help, with_store
 from mailserver.foundation.settings import Settings
-from mailserver.health.zone import text_line
 from mailserver.model.errors import Reason, Refused
+from mailserver.operations.health.zone import text_line
+from mailserver.outbound.submission.signatures import signing_keys
+from mailserver.outbound.submission.signatures.dkim import Algorithm
+from mailserver.outbound.submission.signatures.signing_keys import WAIT, SigningKeys, publication_ends, record_of
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue.outbound import dkim_keys
 from mailserver.store.queue.outbound.dkim_keys import PUBLISHED, DkimKey, State
-from mailserver.submission.signatures import signing_keys
-from mailserver.submission.signatures.dkim import Algorithm
-from mailserver.submission.signatures.signing_keys import WAIT, SigningKeys, publication_ends, record_of
 from mailserver.texts.command_line import _
 
 app = typer.Typer(no_args_is_help=True)

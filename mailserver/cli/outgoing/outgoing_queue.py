@@ -27,13 +27,13 @@ from mailserver.cli.shared import (
 from mailserver.foundation.settings import Settings
 from mailserver.model.address import parse
 from mailserver.model.errors import BadSyntax
+from mailserver.outbound.submission import queue_admin
+from mailserver.outbound.submission.queue_admin import Act
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Entry, Selection, selecting
 from mailserver.store.queue.spool.selecting import Extent
 from mailserver.store.record.audit import Origin
-from mailserver.submission import queue_admin
-from mailserver.submission.queue_admin import Act
 from mailserver.texts.catalogue import N_
 from mailserver.texts.command_line import LANGUAGE, _
 

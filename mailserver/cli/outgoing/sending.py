@@ -15,8 +15,9 @@ from mailserver.delivery import Delivery
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Refused
 from mailserver.model.rules.sentences import span
-from mailserver.model.sending_limits import LONGEST, MINUTE, Marks, Usage
-from mailserver.rules.sending_limits import SendingLimits
+from mailserver.model.sending.sending_limits import LONGEST, MINUTE, Marks, Usage
+from mailserver.outbound.submission.waiting.held import HeldSubmissions
+from mailserver.policy.rules.sending_limits import SendingLimits
 from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue import sent_counts
@@ -25,7 +26,6 @@ from mailserver.store.queue.held.held_submissions import Held
 from mailserver.store.queue.sent_counts import Allowance
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
-from mailserver.submission.waiting.held import HeldSubmissions
 from mailserver.texts.causes import Cause, utc
 from mailserver.texts.command_line import LANGUAGE, _, of_error
 

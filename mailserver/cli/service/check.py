@@ -12,12 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mailserver.cli.shared import AsJson, InstanceDir, fail, log_aside, settings_of
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
-from mailserver.health import deep_check
-from mailserver.health.doctor import examine
-from mailserver.health.findings import Finding, Grade
-from mailserver.health.instance import place_of
 from mailserver.model.clock import SystemClock
 from mailserver.model.errors import NewerSchema, Temporary
+from mailserver.operations.health import deep_check
+from mailserver.operations.health.doctor import examine
+from mailserver.operations.health.findings import Finding, Grade
+from mailserver.operations.health.instance import place_of
 from mailserver.store.engine.transactions import Store
 from mailserver.store.octets.files import folder_of
 from mailserver.store.upkeep import opening

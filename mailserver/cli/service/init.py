@@ -11,12 +11,12 @@ from directory.people.embedded import EmbeddedDirectory
 from mailserver.cli.shared import AsJson, fail, open_store, run
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import AUTHORITY
-from mailserver.health import instance
 from mailserver.model.address import check_domain
 from mailserver.model.clock import DAY
 from mailserver.model.credentials.proofs import new_code
 from mailserver.model.errors import BadSyntax, Temporary
 from mailserver.model.identity import NewPerson, Role
+from mailserver.operations.health import instance
 from mailserver.store.account import accounts
 from mailserver.texts.command_line import _, of_error
 

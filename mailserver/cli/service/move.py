@@ -10,11 +10,11 @@ import typer
 from mailserver.cli.shared import AsJson, Endpoint, InstanceDir, Region, fail, log_aside, progress, settings_of
 from mailserver.foundation.network.ports import CannotServe
 from mailserver.foundation.settings import FILE_NAME, Settings, SettingsError, editing, parse
-from mailserver.health.instance import place_of
 from mailserver.model.errors import Temporary
-from mailserver.moving import planning, service, settings_file
-from mailserver.moving.planning import Plan
-from mailserver.moving.service import Move, Report
+from mailserver.operations.health.instance import place_of
+from mailserver.operations.moving import planning, service, settings_file
+from mailserver.operations.moving.planning import Plan
+from mailserver.operations.moving.service import Move, Report
 from mailserver.texts.command_line import _, of_error
 
 MEBI = 1024 * 1024

@@ -13,8 +13,8 @@ from mailserver.foundation.network import ports
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.structured_logs import log_streams, logs
 from mailserver.foundation.tls import read_pair
-from mailserver.health.instance import open_database
 from mailserver.model.errors import Temporary
+from mailserver.operations.health.instance import open_database
 from mailserver.runtime import app, doors, handover, workers
 from mailserver.runtime.apart import run_apart
 from mailserver.runtime.processes import Work

@@ -11,8 +11,8 @@ from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of
 from mailserver.foundation.instance_lock import Note, read_note
 from mailserver.foundation.network.ports import CannotServe
 from mailserver.foundation.settings import Settings
-from mailserver.health.instance import open_database, place_of
 from mailserver.model.errors import Temporary
+from mailserver.operations.health.instance import open_database, place_of
 from mailserver.store.engine.migrate import EXPAND
 from mailserver.store.upkeep import upgrading
 from mailserver.store.upkeep.upgrading import Plan, only_adds

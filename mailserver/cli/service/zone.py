@@ -8,9 +8,9 @@ import typer
 
 from mailserver.cli.shared import InstanceDir, settings_of
 from mailserver.foundation.settings import Settings
-from mailserver.health import zone
-from mailserver.health.signing import stored_keys
-from mailserver.health.zone import Wanted
+from mailserver.operations.health import zone
+from mailserver.operations.health.signing import stored_keys
+from mailserver.operations.health.zone import Wanted
 from mailserver.texts.command_line import LANGUAGE, _
 from mailserver.texts.text import NOTHING
 

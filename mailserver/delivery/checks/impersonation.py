@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from mailserver.delivery.envelope import Envelope, Part
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
-from mailserver.impersonation import names, sender, subject_mark
-from mailserver.impersonation.sender import Claim, House
+from mailserver.inbound.impersonation import names, sender, subject_mark
+from mailserver.inbound.impersonation.sender import Claim, House
 from mailserver.mime.header import header_limit, originators
 from mailserver.model.clock import Clock
 from mailserver.model.messages.authentication import AuthenticationResults

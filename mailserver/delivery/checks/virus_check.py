@@ -9,8 +9,8 @@ from mailserver.delivery.envelope import Delivered, Envelope, Memory, Part, Reci
 from mailserver.delivery.message_files import MessageFiles
 from mailserver.delivery.units import hold_infected
 from mailserver.foundation.settings import Settings
-from mailserver.junk.clamd import Clamd
-from mailserver.junk.patience import Away, Unscanned
+from mailserver.inbound.junk.clamd import Clamd
+from mailserver.inbound.junk.patience import Away, Unscanned
 from mailserver.mime.writing.trace_fields import return_path
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Temporary

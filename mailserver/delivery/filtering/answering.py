@@ -19,6 +19,7 @@ from mailserver.delivery.filtering.owner_notices import OwnerNotices
 from mailserver.delivery.outgoing_guard import Unasked, UnaskedSubject
 from mailserver.delivery.placement import Placement
 from mailserver.filters import Owner
+from mailserver.filters.sieve import Fcc, Notify, Reject, Vacation
 from mailserver.foundation.settings import Settings
 from mailserver.mime.body.structure import unpack
 from mailserver.mime.header import header_limit, originators
@@ -34,8 +35,7 @@ from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.model.rules import Denied
 from mailserver.notices.accounts import away
 from mailserver.notices.mail import filters
-from mailserver.rules.sending_limits import SendingLimits, Sent
-from mailserver.sieve import Fcc, Notify, Reject, Vacation
+from mailserver.policy.rules.sending_limits import SendingLimits, Sent
 from mailserver.store.account import confirmed_answers, filter_memory
 from mailserver.store.account.confirmed_answers import Said
 from mailserver.store.account.filter_memory import Kind
@@ -276,7 +276,7 @@ class Answering:
     async def notify(self, action: Notify, at: Occasion) -> list[Part]:
         """Notices of the message, by mail (RFC 5436). Raises Temporary.
 
-        Of a notice none was asked for: what `Auto-Submitted` marks triggers none (`mailserver.sieve`)."""
+        Of a notice none was asked for: what `Auto-Submitted` marks triggers none (`mailserver.filters.sieve`)."""
         parts: list[Part] = []
         fcc = action.fcc
         for to in dict.fromkeys(action.to):

@@ -12,7 +12,7 @@ from mailserver.model.messages.provenance import Door, Provenance
 
 SENT_ON_BY = "X-Sieve-Redirected-From"
 """The field on top of what is sent on, and whose filter did it: what comes back is known by it. No script may touch it
-(`mailserver.sieve.commands.editheader`)."""
+(`mailserver.filters.sieve.commands.editheader`)."""
 MAX_HOPS = 5
 """Filters that a message goes through one after the other."""
 MAX_SENT = 16

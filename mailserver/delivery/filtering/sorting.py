@@ -17,6 +17,7 @@ from mailserver.delivery.outgoing_guard import Unasked
 from mailserver.delivery.placement import SPAM, Placement
 from mailserver.filters import Arriving, Decision, Filters
 from mailserver.filters.rules import environment
+from mailserver.filters.sieve import Discard, Edited, FileInto, Keep, Mark, Notify, Outcome, Redirect, Reject, Vacation
 from mailserver.foundation.settings import Limits, Settings
 from mailserver.mime.header import header_limit
 from mailserver.model.clock import Clock
@@ -24,7 +25,6 @@ from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Population
 from mailserver.model.messages.provenance import Door
 from mailserver.model.rules import Denied
-from mailserver.sieve import Discard, Edited, FileInto, Keep, Mark, Notify, Outcome, Redirect, Reject, Vacation
 from mailserver.store.account import filter_memory
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.transactions import Store, Uncertain

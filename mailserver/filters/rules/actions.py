@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mailserver.filters.rules.quoting import Faulty, Part, check_line, quoted, strings
-from mailserver.model.preferences import KEYWORD
+from mailserver.model.account.preferences import KEYWORD
 from mailserver.texts.text import Text
 
 MAX_FOLDER = 1000

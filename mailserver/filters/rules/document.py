@@ -15,8 +15,8 @@ from mailserver.filters.rules.conditions import Condition, Field
 from mailserver.filters.rules.forward import Forward
 from mailserver.filters.rules.quoting import DOLLAR, Faulty, Part, quoted
 from mailserver.filters.rules.senders import NOBODY, Blocked, normal
-from mailserver.model.script_names import is_script_name
-from mailserver.sieve import LIMITS, Ahead
+from mailserver.filters.sieve import LIMITS, Ahead
+from mailserver.model.account.script_names import is_script_name
 from mailserver.texts.text import Text
 
 MAX_RULES = 100

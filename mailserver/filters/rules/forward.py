@@ -7,7 +7,7 @@ for junk: what leaves has the academy's name on it.
 from dataclasses import dataclass
 
 from mailserver.filters.rules.quoting import Faulty, Part, quoted
-from mailserver.sieve import checked_address
+from mailserver.filters.sieve import checked_address
 from mailserver.texts.text import Text
 
 

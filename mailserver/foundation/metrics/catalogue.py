@@ -1,4 +1,4 @@
-"""Every figure that a process counts. What is asked of the store instead is in `mailserver.health.figures`.
+"""Every figure that a process counts. What is asked of the store instead is in `mailserver.operations.health.figures`.
 
 Labels are of our own making: no address, account, domain or text of a peer ever becomes one.
 """

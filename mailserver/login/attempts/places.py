@@ -2,8 +2,8 @@
 
 import structlog
 
-from mailserver.model import programs
-from mailserver.model.login_places import Kind, Place, Sign, in_use, networks, signs
+from mailserver.model.account import programs
+from mailserver.model.account.login_places import Kind, Place, Sign, in_use, networks, signs
 from mailserver.store.account import login_places
 from mailserver.store.account.login_places import Unusual
 from mailserver.store.engine.statements import Tx

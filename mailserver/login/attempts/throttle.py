@@ -12,9 +12,9 @@ from mailserver.accounts.provision import provision
 from mailserver.foundation.network.peers import counted
 from mailserver.foundation.settings import Limits
 from mailserver.login.attempts import places
+from mailserver.model.account.programs import WEB
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.programs import WEB
 from mailserver.store.account import accounts, devices, factors, login_failures
 from mailserver.store.account.accounts import Standing
 from mailserver.store.account.devices import Device

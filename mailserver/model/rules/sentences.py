@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.identity import Population, Writers
-from mailserver.model.sending_limits import Judged, What
+from mailserver.model.sending.sending_limits import Judged, What
 from mailserver.texts.catalogue import NC_
 from mailserver.texts.dates import Moment
 from mailserver.texts.text import Text, both

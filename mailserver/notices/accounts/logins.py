@@ -1,8 +1,8 @@
 """What an owner is told of a login that may have been somebody else's."""
 
 from mailserver.mime.writing.fields import Correspondent
-from mailserver.model import programs
-from mailserver.model.login_places import Sign
+from mailserver.model.account import programs
+from mailserver.model.account.login_places import Sign
 from mailserver.notices.accounts.passwords import Owner
 from mailserver.notices.house import House, notice
 from mailserver.texts.text import Text

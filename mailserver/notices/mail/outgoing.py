@@ -21,7 +21,7 @@ KINDS = {
     "iban": Text("un numéro de compte bancaire (IBAN)"),
     "uncompared": Text("des mots qui n’ont pas pu être comparés à votre mot de passe"),
 }
-"""What a letter may give away, by `mailserver.dlp.detectors.Kind`."""
+"""What a letter may give away, by `mailserver.policy.dlp.detectors.Kind`."""
 
 
 @dataclass(frozen=True, slots=True)

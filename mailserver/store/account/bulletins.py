@@ -22,8 +22,8 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.bulletins import bulletin, bulletin_closed
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.service.bulletins import bulletin, bulletin_closed
 from mailserver.texts.causes import Cause
 
 NEWS = -4

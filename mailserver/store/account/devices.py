@@ -12,8 +12,8 @@ from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.record.notices import moved
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.factors import app_password
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.account.factors import app_password
 
 MAX_DEVICES = 50
 """App passwords of one account."""

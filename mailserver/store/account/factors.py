@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.factors import one_time_password, recovery_code
+from mailserver.store.schema.account.factors import one_time_password, recovery_code
 
 
 @dataclass(frozen=True, slots=True)

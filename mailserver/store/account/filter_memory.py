@@ -11,7 +11,7 @@ from enum import IntEnum
 from sqlalchemy import ColumnElement, and_, bindparam, delete, func, select, update
 
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.filters import filter_memory
+from mailserver.store.schema.account.filters import filter_memory
 
 MAX_KEPT = 10_000
 """Of one kind and account: what is more is not remembered."""

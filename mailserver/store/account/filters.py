@@ -11,15 +11,15 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, insert, select, update
 
+from mailserver.model.account.script_names import is_script_name
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.script_names import is_script_name
 from mailserver.model.unicode import normalize
 from mailserver.store.account import accounts, forward_targets
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.filters import filter_script, filter_version
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.account.filters import filter_script, filter_version
 from mailserver.texts.causes import Cause
 
 NEWS = -4

@@ -3,7 +3,7 @@
 from sqlalchemy import bindparam, delete, insert, select
 
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.factors import former_password
+from mailserver.store.schema.account.factors import former_password
 
 _LATEST = Statement(
     select(former_password.c.hash)

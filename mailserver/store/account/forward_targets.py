@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select, and_, bindparam, delete, exists, insert, or_, select, update
 
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.filters import filter_script, filter_target
+from mailserver.store.schema.account.filters import filter_script, filter_target
 
 MAX_KEPT = 20
 """Of one script; of one that has more it is kept that it sends mail anywhere."""

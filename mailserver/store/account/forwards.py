@@ -12,7 +12,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.store.account import filter_memory, login_failures
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.filters import forwarding
+from mailserver.store.schema.account.filters import forwarding
 
 ASKS_A_DAY = 5
 """Of one account: each is a mail to a stranger."""

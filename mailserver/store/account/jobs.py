@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from mailserver.store.engine.statements import Tx
-from mailserver.store.schema.console import console_job
+from mailserver.store.schema.service.console import console_job
 
 LOST_SECONDS = 120
 KEPT_SECONDS = 30 * 86400

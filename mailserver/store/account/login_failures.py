@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, case, delete, func, or_, select, update
 
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.accounts import familiar_peer, guess
+from mailserver.store.schema.account.accounts import familiar_peer, guess
 
 FAMILIAR_SECONDS = 30 * 86400
 """A peer from which an account logged in this recently is not a stranger to it."""

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from mailserver.model import programs
+from mailserver.model.account import programs
+from mailserver.model.account.login_places import SETTLED, SHARED, Kind, Place, Sign, networks
 from mailserver.model.clock import DAY
-from mailserver.model.login_places import SETTLED, SHARED, Kind, Place, Sign, networks
 from mailserver.store.account import sessions
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Wanted
-from mailserver.store.schema.logins import login_place, unusual_login
+from mailserver.store.schema.account.logins import login_place, unusual_login
 
 MAX_PLACES = 300
 """Of one account; the one unused for longest gives way."""

@@ -15,9 +15,9 @@ from mailserver.model.rules import Sharing, check_brake, may_share_widely, sente
 from mailserver.model.rules.decisions import Rules, Sender
 from mailserver.store.account import rules
 from mailserver.store.engine.statements import ManyStatement, Tx
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import person
-from mailserver.store.schema.rosters import mailing_list
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.people.entries import person
+from mailserver.store.schema.people.rosters import mailing_list
 
 _ROLES = ManyStatement(select(person.c.account_id, person.c.role), person.c.account_id)
 _SEEN = ManyStatement(select(account.c.id, account.c.population).where(account.c.population != ""), account.c.id)

@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from mailserver.store.account.accounts.rows import note
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.factors import pending_recovery
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.account.factors import pending_recovery
 
 
 @dataclass(frozen=True, slots=True)

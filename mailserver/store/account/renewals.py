@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select, update
 from mailserver.model.identity import State
 from mailserver.store.account.accounts import Renewal
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.accounts import account
+from mailserver.store.schema.account.accounts import account
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from mailserver.model.rules import Brake, Rules
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.rules import population_brake, population_rule
+from mailserver.store.schema.account.rules import population_brake, population_rule
 from mailserver.texts.causes import Cause
 
 NEWS = -3

@@ -7,7 +7,7 @@ from sqlalchemy import delete, insert, select, update
 
 from mailserver.model.clock import DAY
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.accounts import secured_account
+from mailserver.store.schema.account.accounts import secured_account
 
 KEPT_DAYS = 90
 """How long it can be undone."""

@@ -10,15 +10,15 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from mailserver.model import preferences as chosen
+from mailserver.model.account import preferences as chosen
+from mailserver.model.account.preferences import Preferences
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import State
-from mailserver.model.preferences import Preferences
 from mailserver.store.account.accounts import NEVER, Renewal
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.factors import one_time_password
-from mailserver.store.schema.sessions import once, parked, preference, session, undo
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.account.factors import one_time_password
+from mailserver.store.schema.account.sessions import once, parked, preference, session, undo
 
 MAX_SESSIONS = 50
 """Open sessions of one account; the one unseen for longest gives way."""

@@ -4,9 +4,9 @@ from sqlalchemy import and_, bindparam, delete, insert, select
 
 from mailserver.model.identity import State
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.factors import scram_verifier
-from mailserver.store.schema.people import person
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.account.factors import scram_verifier
+from mailserver.store.schema.people.entries import person
 
 _GET = Statement(select(scram_verifier.c.sealed).where(scram_verifier.c.account_id == bindparam("account_id")))
 _PUT = Statement(insert(scram_verifier), keys=("account_id", "sealed"))

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, func, insert, literal, select
 
 from mailserver.store.engine.statements import Tx
 from mailserver.store.schema.agendas import collection, item
-from mailserver.store.schema.deletions import deleted_collection, deleted_item
+from mailserver.store.schema.mail.deletions import deleted_collection, deleted_item
 
 KEPT = ("href", "uid", "etag", "kind", "component", "starts", "ends", "octets", "text")
 """Columns of an item that it comes back with."""

@@ -17,7 +17,7 @@ from mailserver.store.agenda.agenda_grants import SEPARATOR
 from mailserver.store.agenda.agenda_items import NewItem
 from mailserver.store.agenda.agendas import CALENDAR
 from mailserver.store.engine.statements import Tx
-from mailserver.store.schema.accounts import account
+from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.agendas import agenda_feed, collection
 
 MAX_FEEDS = 20

@@ -19,7 +19,7 @@ from mailserver.store.agenda.agendas import Collection
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.accounts import account
+from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.agendas import collection, collection_grant
 from mailserver.texts.causes import Cause
 

@@ -20,7 +20,7 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.record import audit, trusted_clock
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.agendas import collection, item
-from mailserver.store.schema.deletions import deleted_collection, deleted_item
+from mailserver.store.schema.mail.deletions import deleted_collection, deleted_item
 from mailserver.texts.causes import Cause
 
 AT_ONCE = 200

@@ -28,7 +28,7 @@ from mailserver import __version__
 from mailserver.model.errors import NewerSchema, OlderSchema, Temporary
 from mailserver.store.engine.engines import BUSY_MS, POSTGRESQL_OPTIONS, brief, open_file
 from mailserver.store.engine.statements import Tx
-from mailserver.store.schema.keeping import instance
+from mailserver.store.schema.service.keeping import instance
 
 LOCATION = Path(__file__).parent.parent / "migrations"
 FURTHER: list[Path] = []

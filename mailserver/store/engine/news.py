@@ -28,7 +28,7 @@ from mailserver.foundation.changes import Change, Changes
 from mailserver.foundation.wakeups import Wakeup
 from mailserver.store.engine.engines import POSTGRESQL_OPTIONS, Backend, brief
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.mail import news
+from mailserver.store.schema.mail.messages import news
 
 log = structlog.get_logger("news")
 

@@ -3,8 +3,8 @@
 from sqlalchemy import func, select
 
 from mailserver.store.engine.statements import Tx
-from mailserver.store.schema.mail import mailbox
-from mailserver.store.schema.sharing import annotation
+from mailserver.store.schema.mail.messages import mailbox
+from mailserver.store.schema.mail.sharing import annotation
 
 MAX_OCTETS = 4 * 1024 * 1024
 """All values of one person's own entries, and all of everybody's in the mailboxes of one account."""

@@ -16,11 +16,11 @@ from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import proportion
 from mailserver.store.mail.proportion import Kind, Terms
 from mailserver.store.octets.files import BlobFolder, files_of
-from mailserver.store.schema.deletions import deleted_content, deleted_message, deletion
-from mailserver.store.schema.keeping import damage
-from mailserver.store.schema.mail import blob, content, message, orphan, tls_content
-from mailserver.store.schema.rosters import archived_post, digest_post
-from mailserver.store.schema.withdrawal import withdrawn
+from mailserver.store.schema.mail.deletions import deleted_content, deleted_message, deletion
+from mailserver.store.schema.mail.messages import blob, content, message, orphan, tls_content
+from mailserver.store.schema.mail.withdrawal import withdrawn
+from mailserver.store.schema.people.rosters import archived_post, digest_post
+from mailserver.store.schema.service.keeping import damage
 
 BATCH = 200
 STRAY_AGE = 86400

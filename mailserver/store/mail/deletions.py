@@ -11,8 +11,8 @@ from sqlalchemy import BigInteger, ColumnElement, Executable, bindparam, delete,
 
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
-from mailserver.store.schema.deletions import deleted_content, deleted_mailbox, deleted_message, deletion
-from mailserver.store.schema.mail import keyword, message
+from mailserver.store.schema.mail.deletions import deleted_content, deleted_mailbox, deleted_message, deletion
+from mailserver.store.schema.mail.messages import keyword, message
 
 CAME = ("door", "door_account", "through_list", "authentication", "impersonation")
 """Columns that say where a message came from (`mailserver.model.messages.provenance`): copies have them as they are."""

@@ -14,10 +14,10 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.mail.known_senders import LOOKED_AT
 from mailserver.store.mail.lessons import Said
+from mailserver.store.schema.account.sessions import picture_sender, trusted_sender
 from mailserver.store.schema.agendas import collection, item
-from mailserver.store.schema.junk import junk_lesson, junk_model, junk_verdict
-from mailserver.store.schema.mail import blob, content, mailbox, message
-from mailserver.store.schema.sessions import picture_sender, trusted_sender
+from mailserver.store.schema.mail.junk import junk_lesson, junk_model, junk_verdict
+from mailserver.store.schema.mail.messages import blob, content, mailbox, message
 
 NEWS = -8
 """The "mailbox" whose news say that somebody, or the academy, has learned (`changes.subscribe("mailbox", NEWS, …)`)."""

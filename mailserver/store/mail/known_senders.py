@@ -11,8 +11,8 @@ from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail.flags import SEEN
 from mailserver.store.mail.lessons import JUNK, TRASH
-from mailserver.store.schema.mail import content, mailbox, message
-from mailserver.store.schema.sessions import picture_sender, trusted_sender
+from mailserver.store.schema.account.sessions import picture_sender, trusted_sender
+from mailserver.store.schema.mail.messages import content, mailbox, message
 
 MAX_SENDERS = 500
 """Of one account with shown pictures, and of those it trusts; the oldest gives way."""

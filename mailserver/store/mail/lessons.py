@@ -2,8 +2,8 @@
 an answer.
 
 Every door's move ends in `messages.copy`, every change of flags in `messages.store_flags` or `bulk_flags.flag`: those
-note here, in their unit, and nothing is learned before `mailserver.junk.learning` comes to it. What an account said
-last of a message counts, once; so moving it back undoes.
+note here, in their unit, and nothing is learned before `mailserver.inbound.junk.learning` comes to it. What an
+account said last of a message counts, once; so moving it back undoes.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -15,8 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import collect
-from mailserver.store.schema.junk import junk_lesson, junk_verdict
-from mailserver.store.schema.mail import mailbox, message
+from mailserver.store.schema.mail.junk import junk_lesson, junk_verdict
+from mailserver.store.schema.mail.messages import mailbox, message
 
 JUNK, TRASH = "\\Junk", "\\Trash"
 ANSWERED = "\\answered"

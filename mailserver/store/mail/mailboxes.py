@@ -29,10 +29,10 @@ from mailserver.model.unicode import normalize
 from mailserver.store.engine.given_rows import given_rows, insert_missing, packed
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.mail import deletions
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.mail import expunged, keyword, mailbox, message, subscription
-from mailserver.store.schema.sharing import annotation, mailbox_right
-from mailserver.store.schema.webmail import retention
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.mail.messages import expunged, keyword, mailbox, message, subscription
+from mailserver.store.schema.mail.sharing import annotation, mailbox_right
+from mailserver.store.schema.mail.webmail import retention
 
 SEPARATOR = "/"
 INBOX = "INBOX"

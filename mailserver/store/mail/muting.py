@@ -11,8 +11,8 @@ from sqlalchemy import delete, func, select, update
 from mailserver.model.messages import objectids
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes, messages
-from mailserver.store.schema.mail import content, mailbox, message
-from mailserver.store.schema.webmail import mute_watch, muted
+from mailserver.store.schema.mail.messages import content, mailbox, message
+from mailserver.store.schema.mail.webmail import mute_watch, muted
 
 MAX_MUTED = 500
 """Conversations of one account; the one muted longest ago is heard of again."""

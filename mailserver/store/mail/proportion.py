@@ -9,8 +9,8 @@ import structlog
 from sqlalchemy import func, select, update
 
 from mailserver.store.engine.statements import Tx
-from mailserver.store.schema.keeping import collection_guard as guard
-from mailserver.store.schema.mail import blob, content
+from mailserver.store.schema.mail.messages import blob, content
+from mailserver.store.schema.service.keeping import collection_guard as guard
 
 log = structlog.get_logger("blob_gc")
 

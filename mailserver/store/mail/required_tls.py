@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from mailserver.store.engine.statements import ManyStatement, Tx
-from mailserver.store.schema.mail import tls_content
+from mailserver.store.schema.mail.messages import tls_content
 
 _AMONG = ManyStatement(select(tls_content.c.content_id), tls_content.c.content_id)
 

@@ -11,8 +11,8 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import mailboxes, messages
-from mailserver.store.schema.mail import message
-from mailserver.store.schema.webmail import snoozed
+from mailserver.store.schema.mail.messages import message
+from mailserver.store.schema.mail.webmail import snoozed
 
 PLACE = "Reportés"
 """The mailbox of what waits."""

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, func, select, update
 
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import mailboxes
-from mailserver.store.schema.mail import expunged, mailbox
+from mailserver.store.schema.mail.messages import expunged, mailbox
 
 KEPT = 50_000
 """Tombstones of one mailbox that stay; the line that tells them all is some 300 KiB long."""

@@ -13,8 +13,8 @@ from mailserver.model.clock import DAY, HOUR
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.sending import urgent_letter
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.outgoing.sending import urgent_letter
 from mailserver.texts.causes import Cause
 
 FRESH = 12 * HOUR

@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, select
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.withdrawal import withdrawal, withdrawn
+from mailserver.store.schema.mail.withdrawal import withdrawal, withdrawn
 
 _WITHHELD = Statement(
     select(withdrawn.c.id)

@@ -19,8 +19,8 @@ from mailserver.store.moving import journal
 from mailserver.store.moving.ends import CannotMove, End
 from mailserver.store.octets.disk import sync_folder
 from mailserver.store.schema.base import metadata
-from mailserver.store.schema.keeping import instance
-from mailserver.store.schema.moving import moved_away, moving_in
+from mailserver.store.schema.service.keeping import instance
+from mailserver.store.schema.service.moving import moved_away, moving_in
 from mailserver.store.upkeep.opening import Place
 from mailserver.texts.text import Text
 

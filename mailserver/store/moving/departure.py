@@ -11,7 +11,7 @@ from mailserver.store.engine.engines import translate
 from mailserver.store.moving.counting import check_fits
 from mailserver.store.moving.ends import TABLES, CannotMove, End
 from mailserver.store.schema.base import metadata
-from mailserver.store.schema.moving import moved_away
+from mailserver.store.schema.service.moving import moved_away
 from mailserver.store.upkeep import hosts, opening
 from mailserver.store.upkeep.opening import Place
 from mailserver.texts.text import Text

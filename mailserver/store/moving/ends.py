@@ -21,7 +21,7 @@ from mailserver.model.errors import Temporary
 from mailserver.store.engine import migrate
 from mailserver.store.engine.engines import BUSY_MS, LOCK_SECONDS, POSTGRESQL_OPTIONS, brief, open_file, translate
 from mailserver.store.schema.base import CodePoints, metadata
-from mailserver.store.schema.keeping import instance
+from mailserver.store.schema.service.keeping import instance
 from mailserver.texts.text import Text
 
 Row = tuple[Any, ...]

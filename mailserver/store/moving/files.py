@@ -20,8 +20,8 @@ from mailserver.store.engine import migrate
 from mailserver.store.moving.ends import CannotMove
 from mailserver.store.octets.files import BlobFiles, files_of
 from mailserver.store.schema.base import CodePoints
-from mailserver.store.schema.keeping import damage
-from mailserver.store.schema.mail import blob
+from mailserver.store.schema.mail.messages import blob
+from mailserver.store.schema.service.keeping import damage
 from mailserver.store.upkeep.opening import Place, has_files
 from mailserver.texts.text import Text
 

@@ -2,13 +2,13 @@
 
 from sqlalchemy import delete, select, update
 
+from mailserver.model.account.quiet_hours import Hours
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.quiet_hours import Hours
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.people.school_hours import NEWS, NOBODY, details
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.people import academy_quiet_hours
+from mailserver.store.schema.people.entries import academy_quiet_hours
 from mailserver.texts.causes import Cause
 
 ROW = 1

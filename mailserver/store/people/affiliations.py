@@ -13,7 +13,7 @@ from mailserver.model.folding import code_key
 from mailserver.model.identity import Affiliation, Tie
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.record.notices import moved
-from mailserver.store.schema.people import affiliation, person
+from mailserver.store.schema.people.entries import affiliation, person
 from mailserver.texts.causes import Cause
 
 MAX_TIES = 400

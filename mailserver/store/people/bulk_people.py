@@ -17,8 +17,8 @@ from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.people import school_hours
 from mailserver.store.people.search import words
 from mailserver.store.record.notices import DIRECTORY
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import affiliation, person, school, vocabulary_entry
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.people.entries import affiliation, person, school, vocabulary_entry
 
 
 class Known(NamedTuple):

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, bindparam, delete, func, insert, or_, select,
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
-from mailserver.store.schema.people import claim
+from mailserver.store.schema.people.entries import claim
 
 ISSUING_LOCK = 0x69737375
 IN_LIST = 1000

@@ -17,7 +17,7 @@ from mailserver.model.folding import fold_login, search_key
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.people.search.conditions import All, Condition, Contains, Equals, Field, Nothing, Some, Undefined
 from mailserver.store.record.notices import DIRECTORY
-from mailserver.store.schema.people import contact_entry
+from mailserver.store.schema.people.entries import contact_entry
 
 MAX_VALUES = 200
 """Values of one entry."""

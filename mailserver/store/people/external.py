@@ -17,8 +17,8 @@ from mailserver.store.account.accounts import Mark, Marks, Standing
 from mailserver.store.engine.statements import Tx
 from mailserver.store.people import bulk_people, claims
 from mailserver.store.record.notices import moved
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import claim
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.people.entries import claim
 
 log = structlog.get_logger("directory")
 

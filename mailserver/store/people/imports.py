@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from mailserver.store.engine.statements import Row, Statement, Tx
-from mailserver.store.schema.imports import import_change, import_run
+from mailserver.store.schema.people.imports import import_change, import_run
 
 
 class RunState(StrEnum):

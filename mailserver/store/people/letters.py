@@ -9,8 +9,8 @@ from sqlalchemy import case, func, select
 from mailserver.model.identity import State
 from mailserver.store.engine.statements import Tx
 from mailserver.store.record.audit import Action
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.audits import audit
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.service.audits import audit
 from mailserver.texts import causes
 from mailserver.texts.causes import Cause
 

@@ -15,8 +15,8 @@ from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.people import affiliations
 from mailserver.store.people.search.candidates import candidates
 from mailserver.store.people.search.conditions import Condition, Everything, clause
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import affiliation, person
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.people.entries import affiliation, person
 
 _COLUMNS = (
     person.c.account_id,

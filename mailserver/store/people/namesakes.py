@@ -10,8 +10,8 @@ from sqlalchemy import bindparam, case, exists, literal, or_, select
 
 from mailserver.model.identity import Role, State, Tie
 from mailserver.store.engine.statements import ManyStatement, Tx
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import affiliation, person
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.people.entries import affiliation, person
 
 MAX_NAMESAKES = 50
 HEAD = "DIR"

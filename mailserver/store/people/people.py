@@ -20,8 +20,8 @@ from mailserver.store.people.search.conditions import Condition, Everything, cla
 from mailserver.store.people.search.words import shown_key
 from mailserver.store.record.notices import DIRECTORY as DIRECTORY
 from mailserver.store.record.notices import moved
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import affiliation, claim, person
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.people.entries import affiliation, claim, person
 
 IN_LIST = 1000
 """Values of one IN list: both engines bound the parameters of a statement."""

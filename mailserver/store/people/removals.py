@@ -11,9 +11,9 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.people import school_hours, vocabulary_entries
 from mailserver.store.people.mailing_lists import lists, outside_members
 from mailserver.store.record.notices import DIRECTORY, moved
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import affiliation, person, school, vocabulary_entry
-from mailserver.store.schema.rosters import (
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.people.entries import affiliation, person, school, vocabulary_entry
+from mailserver.store.schema.people.rosters import (
     archived_post,
     digest_post,
     digest_unit,

@@ -2,13 +2,13 @@
 
 from sqlalchemy import bindparam, delete, insert, select
 
+from mailserver.model.account.quiet_hours import Hours
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.quiet_hours import Hours
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.people import schools
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.people import school_quiet_hours
+from mailserver.store.schema.people.entries import school_quiet_hours
 from mailserver.texts.causes import Cause
 
 NEWS = -7

@@ -10,7 +10,7 @@ from mailserver.model.folding import search_key
 from mailserver.model.identity import Tie
 from mailserver.store.engine.statements import Tx
 from mailserver.store.record.notices import DIRECTORY
-from mailserver.store.schema.people import school, vocabulary_entry
+from mailserver.store.schema.people.entries import school, vocabulary_entry
 
 IN_LIST = 1000
 """Values of one IN list: both engines bound the parameters of a statement."""

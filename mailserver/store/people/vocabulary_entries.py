@@ -15,7 +15,7 @@ from mailserver.model.identity import Affiliation, Tie
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.people.search.conditions import Columns, Condition, Field, clause
 from mailserver.store.record.notices import DIRECTORY
-from mailserver.store.schema.people import vocabulary_entry
+from mailserver.store.schema.people.entries import vocabulary_entry
 
 OF_A_SCHOOL = frozenset({Tie.CLASS, Tie.GROUP})
 """Kinds whose entries stand below a school."""

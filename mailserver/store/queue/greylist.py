@@ -8,7 +8,7 @@ import hashlib
 from sqlalchemy import bindparam, delete, func, select, update
 
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.screening import greylisted
+from mailserver.store.schema.service.screening import greylisted
 
 MOST = 200_000
 """Rows; whoever would need one more is not asked to come again."""

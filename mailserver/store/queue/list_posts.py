@@ -18,8 +18,8 @@ from mailserver.store.people.mailing_lists import outside_members
 from mailserver.store.people.mailing_lists.outside_members import MAX_SAID, Bounds
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import Options
-from mailserver.store.schema.mailings import mailing_copy
-from mailserver.store.schema.rosters import list_delivery, list_post, mailing_list, outside_member
+from mailserver.store.schema.outgoing.mailings import mailing_copy
+from mailserver.store.schema.people.rosters import list_delivery, list_post, mailing_list, outside_member
 
 MAX_TEXT = 300
 """Characters kept of an author and a subject."""

@@ -23,8 +23,8 @@ from mailserver.store.mail.blobs import Prepared
 from mailserver.store.octets.files import BlobFolder
 from mailserver.store.queue.spool import Notify, Target
 from mailserver.store.record import trusted_clock
-from mailserver.store.schema.mail import blob, content
-from mailserver.store.schema.writing import outbox
+from mailserver.store.schema.mail.messages import blob, content
+from mailserver.store.schema.mail.writing import outbox
 from mailserver.store.web.webmail import handling
 from mailserver.store.web.webmail.choosing import Chosen
 from mailserver.store.web.webmail.drafting import drafts

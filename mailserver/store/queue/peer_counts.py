@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
-from mailserver.store.schema.screening import peer_count
+from mailserver.store.schema.service.screening import peer_count
 
 COUNTED = ("connections", "messages", "recipients", "unknown", "proven", "served")
 """What is counted, in the order of a `Tally`."""

@@ -48,8 +48,8 @@ from mailserver.store.mail.messages.append import (
 )
 from mailserver.store.queue import traces
 from mailserver.store.queue.traces import Step, Trace
-from mailserver.store.schema.console import message_trace
-from mailserver.store.schema.mail import blob, content, mailbox, message
+from mailserver.store.schema.mail.messages import blob, content, mailbox, message
+from mailserver.store.schema.service.console import message_trace
 from mailserver.texts.causes import NOTHING
 
 

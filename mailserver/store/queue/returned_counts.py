@@ -3,7 +3,7 @@
 from sqlalchemy import bindparam, delete, func, select, update
 
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.outbound_returns import returned_count
+from mailserver.store.schema.outgoing.outbound_returns import returned_count
 
 MOST_ROWS = 100_000
 """Of one day; whoever would be one more is sent none."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from mailserver.model.sending_limits import DAY, LONGEST, MINUTE, Minute, Usage
+from mailserver.model.sending.sending_limits import DAY, LONGEST, MINUTE, Minute, Usage
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.sending import outside_recipient, sending_allowance, sent_count
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.outgoing.sending import outside_recipient, sending_allowance, sent_count
 
 MAX_KNOWN = 20_000
 """Addresses elsewhere that are remembered of one account; what is more is new each time."""

@@ -16,7 +16,7 @@ from mailserver.model.clock import HOUR
 from mailserver.store.engine.given_rows import given_table, packed
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import trusted_clock
-from mailserver.store.schema.console import KEYED, message_trace
+from mailserver.store.schema.service.console import KEYED, message_trace
 from mailserver.texts import causes, legacy_details
 from mailserver.texts.causes import NOTHING, Cause
 

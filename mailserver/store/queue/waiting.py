@@ -9,7 +9,7 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import spool
 from mailserver.store.queue.spool import BRAKED, GIVEN_UP, HELD, HELD_UNTIL, NEWS, errors
 from mailserver.store.queue.spool.rows import NOBODY
-from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
+from mailserver.store.schema.outgoing.spool import queued, queued_domain, queued_recipient
 from mailserver.texts.causes import NOTHING, Cause
 
 MAX_OWN = 1000

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, insert, select
 
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.audits import audit
+from mailserver.store.schema.service.audits import audit
 from mailserver.texts import causes, legacy_details
 from mailserver.texts.causes import NOTHING, Cause
 

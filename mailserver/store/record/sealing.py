@@ -21,7 +21,7 @@ from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.record import trusted_clock
 from mailserver.store.record.audit import COLUMNS
-from mailserver.store.schema.audits import audit, audit_anchor
+from mailserver.store.schema.service.audits import audit, audit_anchor
 from mailserver.texts.causes import Cause
 
 BATCH = 500

@@ -15,9 +15,9 @@ from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
-from mailserver.store.schema.audits import audit
-from mailserver.store.schema.console import message_trace
-from mailserver.store.schema.keeping import upkeep
+from mailserver.store.schema.service.audits import audit
+from mailserver.store.schema.service.console import message_trace
+from mailserver.store.schema.service.keeping import upkeep
 
 log = structlog.get_logger("trusted_clock")
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Double, case, cast, func, or_, select
 from mailserver.model.clock import DAY
 from mailserver.model.reports import Kind
 from mailserver.store.engine.statements import Tx
-from mailserver.store.schema.reports import NO_CODE, report, report_host, report_session, report_source
+from mailserver.store.schema.service.reports import NO_CODE, report, report_host, report_session, report_source
 from mailserver.texts import causes
 from mailserver.texts.causes import NOTHING, Cause
 

@@ -10,7 +10,7 @@ from mailserver.model.clock import DAY
 from mailserver.model.reports import Kind, Report, Sessions, Source, merged_sessions, merged_sources
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import trusted_clock
-from mailserver.store.schema.reports import NO_CODE, report, report_host, report_session, report_source
+from mailserver.store.schema.service.reports import NO_CODE, report, report_host, report_session, report_source
 from mailserver.texts import causes
 from mailserver.texts.causes import NOTHING, Cause
 

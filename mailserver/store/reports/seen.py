@@ -6,7 +6,7 @@ from mailserver.model import observations
 from mailserver.model.observations import Observed
 from mailserver.store.engine.statements import Tx
 from mailserver.store.reports.daily_counts import DailyCounts, Due
-from mailserver.store.schema.reports import report_seen
+from mailserver.store.schema.service.reports import report_seen
 
 _COUNTS = DailyCounts(report_seen)
 due, take, forget = _COUNTS.due, _COUNTS.take, _COUNTS.forget

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import and_, case, func, or_, select
 
-from mailserver.model import tls_sessions
-from mailserver.model.tls_sessions import Session
+from mailserver.model.sending import tls_sessions
+from mailserver.model.sending.tls_sessions import Session
 from mailserver.store.engine.statements import Tx
 from mailserver.store.reports.daily_counts import DailyCounts, Due
-from mailserver.store.schema.reports import report_tls_seen
+from mailserver.store.schema.service.reports import report_tls_seen
 
 ALL_DAYS = 2**40
 """Seconds after every day."""

@@ -10,8 +10,8 @@ from mailserver.model.reports import Kind
 from mailserver.store.engine import leases
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
-from mailserver.store.schema.mail import content
-from mailserver.store.schema.reports import report_waiting
+from mailserver.store.schema.mail.messages import content
+from mailserver.store.schema.service.reports import report_waiting
 
 MAX_WAITING = 2000
 MAX_OCTETS = 512 * 1024 * 1024

@@ -16,7 +16,7 @@ from sqlalchemy import LargeBinary, Select, String, bindparam, column, func, lit
 
 from mailserver.store.engine.column_concat import END, in_order, texts_of
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.mail import content
+from mailserver.store.schema.mail.messages import content
 from mailserver.store.search import index
 
 PORTION = 4096

@@ -24,8 +24,8 @@ from mailserver.store.engine import leases
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.mail import blobs, collect
 from mailserver.store.octets.files import BlobFolder
-from mailserver.store.schema.mail import blob, content, mailbox, message
-from mailserver.store.schema.search import UNINDEXED, search_account, search_lease, search_segment, search_text
+from mailserver.store.schema.mail.messages import blob, content, mailbox, message
+from mailserver.store.schema.mail.search import UNINDEXED, search_account, search_lease, search_segment, search_text
 from mailserver.store.search import vocabulary
 from mailserver.store.search.vocabulary import MAX_TEXTS, Places, Reader, Segment, Words
 

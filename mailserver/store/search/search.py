@@ -59,7 +59,7 @@ from mailserver.store.mail.flags import known_mask
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.mail.whole_mailboxes import states
 from mailserver.store.octets.files import BlobFolder
-from mailserver.store.schema.mail import content, message
+from mailserver.store.schema.mail.messages import content, message
 from mailserver.store.search.texts import CHUNK, Texts, Textual
 
 SEARCH_SECONDS = 20.0

@@ -20,9 +20,9 @@ from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import blobs, mailboxes, snooze
 from mailserver.store.people import imports
 from mailserver.store.queue import greylist, sent_counts
-from mailserver.store.schema.accounts import account, auto_reply, caretaker_lease
-from mailserver.store.schema.factors import pending_recovery
-from mailserver.store.schema.mail import blob, mailbox, message
+from mailserver.store.schema.account.accounts import account, auto_reply, caretaker_lease
+from mailserver.store.schema.account.factors import pending_recovery
+from mailserver.store.schema.mail.messages import blob, mailbox, message
 
 NEVER: ColumnElement[int] = literal_column("0")
 """As a literal, so that both engines see that the partial indexes (`> 0`) answer."""

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, select, update
 
 from mailserver.model.clock import DAY
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.certificates import acme_certificate, acme_challenge
+from mailserver.store.schema.service.certificates import acme_certificate, acme_challenge
 
 TOLD_AHEAD = 14 * DAY
 """Before a certificate's end, from when on administrators are told."""

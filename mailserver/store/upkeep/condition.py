@@ -9,7 +9,7 @@ from mailserver.store.mail import proportion
 from mailserver.store.mail.proportion import Stop
 from mailserver.store.record import trusted_clock
 from mailserver.store.record.trusted_clock import Doubt
-from mailserver.store.schema import keeping
+from mailserver.store.schema.service import keeping
 from mailserver.store.upkeep import integrity
 from mailserver.texts.causes import Cause
 

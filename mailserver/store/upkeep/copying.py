@@ -15,8 +15,8 @@ from mailserver.model.errors import NoRoom, NotThere
 from mailserver.store.engine import migrate
 from mailserver.store.engine.engines import BUSY_MS, open_file, translate
 from mailserver.store.schema.base import CodePoints
-from mailserver.store.schema.keeping import damage, instance
-from mailserver.store.schema.mail import blob
+from mailserver.store.schema.mail.messages import blob
+from mailserver.store.schema.service.keeping import damage, instance
 
 MARGIN = 64 * 1024 * 1024
 """Octets of the disk that a copy leaves to the service."""

@@ -23,11 +23,16 @@ from mailserver.store.queue.held import held_submissions, moderation_queue, unco
 from mailserver.store.record.notices import moved
 from mailserver.store.schema import metadata
 from mailserver.store.schema.agendas import agenda_feed, collection, collection_grant, item, item_gone
-from mailserver.store.schema.deletions import deleted_mailbox
-from mailserver.store.schema.mail import expunged, keyword, mailbox, message, subscription
-from mailserver.store.schema.mailings import mailing
-from mailserver.store.schema.people import affiliation, claim, person, person_word
-from mailserver.store.schema.rosters import (
+from mailserver.store.schema.mail.deletions import deleted_mailbox
+from mailserver.store.schema.mail.messages import expunged, keyword, mailbox, message, subscription
+from mailserver.store.schema.mail.sharing import annotation, mailbox_act, mailbox_right
+from mailserver.store.schema.mail.webmail import retention
+from mailserver.store.schema.mail.withdrawal import withdrawn
+from mailserver.store.schema.mail.writing import outbox
+from mailserver.store.schema.outgoing.mailings import mailing
+from mailserver.store.schema.outgoing.sending import held_submission, unconfirmed_submission
+from mailserver.store.schema.people.entries import affiliation, claim, person, person_word
+from mailserver.store.schema.people.rosters import (
     archived_post,
     digest_post,
     held_message,
@@ -38,11 +43,6 @@ from mailserver.store.schema.rosters import (
     personal_list,
     personal_list_member,
 )
-from mailserver.store.schema.sending import held_submission, unconfirmed_submission
-from mailserver.store.schema.sharing import annotation, mailbox_act, mailbox_right
-from mailserver.store.schema.webmail import retention
-from mailserver.store.schema.withdrawal import withdrawn
-from mailserver.store.schema.writing import outbox
 from mailserver.store.withdrawal import restoring
 
 MESSAGES = 500

@@ -11,12 +11,12 @@ from sqlalchemy import Select, case, func, literal, select
 from mailserver.store.account import sessions
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue.spool import BRAKED, HELD
-from mailserver.store.schema.console import measure
-from mailserver.store.schema.junk import infected
-from mailserver.store.schema.rosters import held_message
-from mailserver.store.schema.spool import queued, queued_domain
-from mailserver.store.schema.withdrawal import phishing_report
-from mailserver.store.schema.writing import outbox
+from mailserver.store.schema.mail.junk import infected
+from mailserver.store.schema.mail.withdrawal import phishing_report
+from mailserver.store.schema.mail.writing import outbox
+from mailserver.store.schema.outgoing.spool import queued, queued_domain
+from mailserver.store.schema.people.rosters import held_message
+from mailserver.store.schema.service.console import measure
 from mailserver.store.search import index
 from mailserver.store.upkeep import measures
 

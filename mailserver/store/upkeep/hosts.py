@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, inspect, select, text, update
 
 from mailserver.store.engine.statements import Tx
-from mailserver.store.schema.keeping import host
+from mailserver.store.schema.service.keeping import host
 
 GONE_SECONDS = 30
 """Without a word: six beats."""

@@ -20,9 +20,9 @@ from mailserver.store.mail import blobs
 from mailserver.store.mail.flags import FLAGGED, SEEN
 from mailserver.store.octets.files import BlobFolder, files_of
 from mailserver.store.schema.base import metadata
-from mailserver.store.schema.keeping import damage
-from mailserver.store.schema.mail import blob, content, mailbox, message
-from mailserver.store.schema.search import search_account, search_segment, search_text
+from mailserver.store.schema.mail.messages import blob, content, mailbox, message
+from mailserver.store.schema.mail.search import search_account, search_segment, search_text
+from mailserver.store.schema.service.keeping import damage
 from mailserver.texts import causes
 from mailserver.texts.causes import NOTHING, Cause
 

@@ -14,9 +14,9 @@ from mailserver.model.clock import HOUR
 from mailserver.model.identity import State
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue import traces, waiting
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.console import measure
-from mailserver.store.schema.mail import mailbox
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.mail.messages import mailbox
+from mailserver.store.schema.service.console import measure
 
 KEPT_SECONDS = 400 * 86400
 SETTLED_SECONDS = 60

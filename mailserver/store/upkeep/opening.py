@@ -20,9 +20,9 @@ from mailserver.store.engine import migrate
 from mailserver.store.engine.statements import Tx
 from mailserver.store.octets.disk import MARK, read_mark, write_mark
 from mailserver.store.octets.files import BlobFolder, files_of
-from mailserver.store.schema.keeping import instance
-from mailserver.store.schema.mail import blob, content
-from mailserver.store.schema.moving import moved_away, moving_in
+from mailserver.store.schema.mail.messages import blob, content
+from mailserver.store.schema.service.keeping import instance
+from mailserver.store.schema.service.moving import moved_away, moving_in
 from mailserver.store.upkeep import host_facts, hosts
 
 SAMPLE = 100

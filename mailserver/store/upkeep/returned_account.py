@@ -15,8 +15,8 @@ from mailserver.store.mail import mailboxes
 from mailserver.store.people import claims
 from mailserver.store.people.search import words
 from mailserver.store.record.notices import DIRECTORY, moved
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import affiliation, person
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.people.entries import affiliation, person
 from mailserver.texts.causes import Cause
 
 KEPT: Final = (

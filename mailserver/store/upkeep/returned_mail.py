@@ -21,8 +21,8 @@ from mailserver.store.mail.blobs import Prepared
 from mailserver.store.mail.deleted import readmission, recovery
 from mailserver.store.mail.mailboxes import SEPARATOR, Mailbox
 from mailserver.store.mail.messages import Placing, Quota
-from mailserver.store.schema.keeping import damage
-from mailserver.store.schema.mail import content, mailbox, message
+from mailserver.store.schema.mail.messages import content, mailbox, message
+from mailserver.store.schema.service.keeping import damage
 
 TREE = "Restauré le {day:%d-%m-%Y}"
 """With dashes: a stroke would be a level of its own."""

@@ -18,18 +18,18 @@ from mailserver.store.queue import outbox as letters
 from mailserver.store.queue.mailings import SERVICE, State
 from mailserver.store.queue.spool.operating import HELD_UNTIL
 from mailserver.store.queue.spool.rows import HELD
-from mailserver.store.schema.accounts import account
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.account.sessions import session
 from mailserver.store.schema.agendas import collection, item_gone
 from mailserver.store.schema.base import metadata
-from mailserver.store.schema.junk import infected
-from mailserver.store.schema.mail import expunged, mailbox, message
-from mailserver.store.schema.mailings import mailing
-from mailserver.store.schema.rosters import digest_post, held_message
-from mailserver.store.schema.sending import held_submission, unconfirmed_submission
-from mailserver.store.schema.sessions import session
-from mailserver.store.schema.spool import queued_domain
-from mailserver.store.schema.withdrawal import withdrawal
-from mailserver.store.schema.writing import outbox
+from mailserver.store.schema.mail.junk import infected
+from mailserver.store.schema.mail.messages import expunged, mailbox, message
+from mailserver.store.schema.mail.withdrawal import withdrawal
+from mailserver.store.schema.mail.writing import outbox
+from mailserver.store.schema.outgoing.mailings import mailing
+from mailserver.store.schema.outgoing.sending import held_submission, unconfirmed_submission
+from mailserver.store.schema.outgoing.spool import queued_domain
+from mailserver.store.schema.people.rosters import digest_post, held_message
 from mailserver.store.withdrawal.rows import State as Withdrawal
 
 JUMP = 1_000_000

@@ -33,10 +33,10 @@ from mailserver.store.queue.spool import HELD
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.record.notices import moved
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.factors import app_password, one_time_password, recovery_code
-from mailserver.store.schema.filters import forwarding
-from mailserver.store.schema.spool import queued, queued_domain
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.account.factors import app_password, one_time_password, recovery_code
+from mailserver.store.schema.account.filters import forwarding
+from mailserver.store.schema.outgoing.spool import queued, queued_domain
 from mailserver.texts.causes import Cause
 
 RECENT = 2 * DAY

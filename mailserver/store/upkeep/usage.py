@@ -9,10 +9,10 @@ from sqlalchemy.sql import ColumnElement
 
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail.messages.quotas import Quota
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.mail import mailbox
-from mailserver.store.schema.people import person, school
-from mailserver.store.schema.sharing import message_quota
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.mail.messages import mailbox
+from mailserver.store.schema.mail.sharing import message_quota
+from mailserver.store.schema.people.entries import person, school
 
 NEAR_PERCENT = 90
 """Of its quota: an account that has reached so much is near it."""

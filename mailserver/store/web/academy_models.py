@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
-from mailserver.model import letter_fields
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Role
+from mailserver.model.sending import letter_fields
 from mailserver.store.engine.statements import Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.writing import academy_model as table
+from mailserver.store.schema.mail.writing import academy_model as table
 from mailserver.store.web.signatures import MAX_FORMATTED, MAX_MODEL, MAX_NAME
 from mailserver.texts.causes import Cause
 

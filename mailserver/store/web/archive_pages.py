@@ -18,8 +18,8 @@ from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import blobs
 from mailserver.store.octets.files import BlobFolder
-from mailserver.store.schema.mail import blob, content
-from mailserver.store.schema.rosters import archived_post
+from mailserver.store.schema.mail.messages import blob, content
+from mailserver.store.schema.people.rosters import archived_post
 from mailserver.store.search.texts import Texts
 from mailserver.store.web.archive_view import ArchiveView, shown
 

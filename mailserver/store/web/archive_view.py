@@ -13,9 +13,9 @@ from mailserver.model.identity import Archive, Population, Role
 from mailserver.model.messages.provenance import Door
 from mailserver.model.visibility import Viewer
 from mailserver.store.people.search import conditions
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import person
-from mailserver.store.schema.rosters import archived_post
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.people.entries import person
+from mailserver.store.schema.people.rosters import archived_post
 
 
 @dataclass(frozen=True, slots=True)

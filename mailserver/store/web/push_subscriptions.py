@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 
+from mailserver.model.account.preferences import Preferences
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import State
-from mailserver.model.preferences import Preferences
 from mailserver.store.account import sessions
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.mail import mailbox
-from mailserver.store.schema.push import push_subscription as subscription
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.account.push import push_subscription as subscription
+from mailserver.store.schema.mail.messages import mailbox
 from mailserver.store.web.webmail import arrivals
 from mailserver.store.web.webmail.arrivals import Arrived
 

@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.sessions import search
+from mailserver.store.schema.account.sessions import search
 
 OTHERS, EVERYWHERE = -1, -2
 """Instead of a mailbox's number: all that others share with the person, and that together with what is their own."""

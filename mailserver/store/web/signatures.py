@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, insert, select, update
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail.access import boxes
-from mailserver.store.schema.writing import model, signature
+from mailserver.store.schema.mail.writing import model, signature
 
 MAX_KEPT = 100
 """Signatures, or models, of one account."""

@@ -23,9 +23,9 @@ from mailserver.model.messages.provenance import DELIVERED, UNKNOWN, Door, Prove
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import blobs, deletions
 from mailserver.store.octets.files import BlobFolder
-from mailserver.store.schema.deletions import deleted_content, deleted_message
-from mailserver.store.schema.mail import blob, content, mailbox, message
-from mailserver.store.schema.withdrawal import phishing_report, withdrawn
+from mailserver.store.schema.mail.deletions import deleted_content, deleted_message
+from mailserver.store.schema.mail.messages import blob, content, mailbox, message
+from mailserver.store.schema.mail.withdrawal import phishing_report, withdrawn
 from mailserver.store.withdrawal import kept_by_lists
 
 MAX_CONTENTS = 60_000

@@ -16,8 +16,8 @@ from mailserver.store.mail.posts import archived_posts, digest_posts
 from mailserver.store.queue import traces
 from mailserver.store.queue.held import moderation_queue
 from mailserver.store.queue.traces import Step, Trace
-from mailserver.store.schema.mail import content
-from mailserver.store.schema.rosters import archived_post, digest_post, held_message
+from mailserver.store.schema.mail.messages import content
+from mailserver.store.schema.people.rosters import archived_post, digest_post, held_message
 from mailserver.texts.causes import Cause
 
 ARCHIVED = archived_post.c

@@ -13,8 +13,8 @@ from mailserver.model.errors import Refused
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import messages
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, SEEN
-from mailserver.store.schema.mail import keyword, mailbox, message
-from mailserver.store.schema.withdrawal import withdrawal
+from mailserver.store.schema.mail.messages import keyword, mailbox, message
+from mailserver.store.schema.mail.withdrawal import withdrawal
 from mailserver.store.withdrawal import rows
 from mailserver.store.withdrawal.finding import meant
 from mailserver.store.withdrawal.rows import LEASE_SECONDS, State

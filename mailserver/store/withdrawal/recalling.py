@@ -21,7 +21,7 @@ from mailserver.store.mail.posts import digest_posts
 from mailserver.store.queue import traces
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.mail import content, mailbox, message
+from mailserver.store.schema.mail.messages import content, mailbox, message
 from mailserver.store.withdrawal import kept_by_lists
 from mailserver.texts.causes import Cause
 

@@ -18,8 +18,8 @@ from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.mail import mailbox, message
-from mailserver.store.schema.withdrawal import phishing_report, withdrawal
+from mailserver.store.schema.mail.messages import mailbox, message
+from mailserver.store.schema.mail.withdrawal import phishing_report, withdrawal
 from mailserver.store.withdrawal import finding
 from mailserver.texts.causes import Cause
 

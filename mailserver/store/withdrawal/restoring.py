@@ -19,8 +19,8 @@ from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
 from mailserver.store.mail.messages.append import MESSAGE_COLUMNS
 from mailserver.store.mail.posts import archived_posts
 from mailserver.store.record import trusted_clock
-from mailserver.store.schema.mail import mailbox, message
-from mailserver.store.schema.withdrawal import withdrawal, withdrawn
+from mailserver.store.schema.mail.messages import mailbox, message
+from mailserver.store.schema.mail.withdrawal import withdrawal, withdrawn
 from mailserver.store.withdrawal import rows
 from mailserver.store.withdrawal.rows import LEASE_SECONDS, State
 from mailserver.store.withdrawal.taking import FACTS, lock_boxes

@@ -13,7 +13,7 @@ from mailserver.store.engine import leases
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.withdrawal import withdrawal, withdrawn
+from mailserver.store.schema.mail.withdrawal import withdrawal, withdrawn
 from mailserver.texts.causes import Cause
 
 NEWS = -5

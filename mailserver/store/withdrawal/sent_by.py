@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, func, select
 
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.mail import content, message
+from mailserver.store.schema.mail.messages import content, message
 
 DOORS = (int(Door.SUBMISSION), int(Door.RESENT))
 MAX_CONTENTS = 600_000

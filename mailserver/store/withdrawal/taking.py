@@ -28,9 +28,9 @@ from mailserver.store.engine.given_rows import given_rows, packed
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import collect, deletions
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, SEEN
-from mailserver.store.schema.deletions import deleted_message
-from mailserver.store.schema.mail import expunged, keyword, mailbox, message
-from mailserver.store.schema.withdrawal import withdrawal, withdrawn
+from mailserver.store.schema.mail.deletions import deleted_message
+from mailserver.store.schema.mail.messages import expunged, keyword, mailbox, message
+from mailserver.store.schema.mail.withdrawal import withdrawal, withdrawn
 from mailserver.store.withdrawal import kept_by_lists, rows
 from mailserver.store.withdrawal.finding import meant
 from mailserver.store.withdrawal.rows import LEASE_SECONDS, NEWS, NOBODY, State

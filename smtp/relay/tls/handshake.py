@@ -5,7 +5,7 @@ import ssl
 import aiosmtplib
 from aiosmtplib import SMTPException
 
-from mailserver.model import tls_sessions
+from mailserver.model.sending import tls_sessions
 from mailserver.texts.causes import Cause
 from smtp.relay.failures import described
 from smtp.relay.tls import tlsa

@@ -14,10 +14,10 @@ import structlog
 
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.network.safe_fetch import SafeFetch, TooBig, Unreachable
-from mailserver.model import tls_sessions
 from mailserver.model.clock import DAY, Clock
 from mailserver.model.errors import Temporary
-from mailserver.model.mta_sts import MAX_OCTETS, BadPolicy, Policy, record_id
+from mailserver.model.sending import tls_sessions
+from mailserver.model.sending.mta_sts import MAX_OCTETS, BadPolicy, Policy, record_id
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue.outbound import sts_policies
 from mailserver.store.queue.outbound.sts_policies import Due, Stored

@@ -10,7 +10,7 @@ from mailserver.foundation.network.safe_fetch import SafeFetch
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
-from mailserver.model.mta_sts import Mode, Policy
+from mailserver.model.sending.mta_sts import Mode, Policy
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue.outbound import sts_policies, tls_memory
 from mailserver.store.record.trusted_clock import TrustedClock

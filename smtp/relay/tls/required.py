@@ -11,7 +11,7 @@ from dataclasses import replace
 import aiosmtplib
 from aiosmtplib import SMTPException
 
-from mailserver.model.mta_sts import Mode, Policy
+from mailserver.model.sending.mta_sts import Mode, Policy
 from mailserver.texts.causes import Cause
 from mailserver.texts.delivery_reasons import DEMANDED
 from smtp.relay.routing import Exchanger, NoRoute

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from mailserver.model import tls_sessions
-from mailserver.model.mta_sts import Mode, Policy
-from mailserver.model.tls_sessions import Published, Session
+from mailserver.model.sending import tls_sessions
+from mailserver.model.sending.mta_sts import Mode, Policy
+from mailserver.model.sending.tls_sessions import Published, Session
 from mailserver.reports.tally import SessionTally
 from smtp.relay.routing import Exchanger
 from smtp.relay.tls.demand import Level

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.authentication.name_server import NameServer
+from tests.inbound.authentication.name_server import NameServer
 
 COUNT = 120
 """Domains; mail comes from the first ones most."""

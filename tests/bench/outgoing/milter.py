@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from mailserver.submission.signatures.dkim import new_key
+from mailserver.outbound.submission.signatures.dkim import new_key
 from tests.bench.incoming import processes
 from tests.bench.incoming.people import DOMAIN
 from tests.ports import free_port

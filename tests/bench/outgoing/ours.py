@@ -12,7 +12,7 @@ from mailserver.foundation.settings import FILE_NAME, load
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, messages
 from mailserver.store.queue import spool
-from mailserver.store.schema.spool import queued_domain
+from mailserver.store.schema.outgoing.spool import queued_domain
 from tests.bench.incoming.ours import HERE, Ours
 from tests.bench.outgoing.destinations import SENDER, Domain, Letter
 

@@ -18,11 +18,11 @@ from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import NewPerson, Role, State
+from mailserver.outbound.submission.submit import Submission
 from mailserver.store.account import accounts
 from mailserver.store.people import claims
 from mailserver.store.queue import spool
 from mailserver.store.record.audit import Origin
-from mailserver.submission.submit import Submission
 from tests.directory.ldap.test_ldap_adapter import Home, entry
 from tests.directory.slapd import Slapd
 from tests.waiting import PATIENCE

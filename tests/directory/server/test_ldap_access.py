@@ -16,7 +16,7 @@ from mailserver.model.identity import Affiliation, ListKind, Role, Tie
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.people import affiliations, contacts, people, vocabulary_entries
 from mailserver.store.people.mailing_lists import lists
-from mailserver.store.schema.accounts import account
+from mailserver.store.schema.account.accounts import account
 from tests.directory.server.door import ADMIN, ADMIN_PASSWORD, BASE, PASSWORD, SCHOOL, Academy, academy, names_of
 
 pytestmark = pytest.mark.needs("ldapsearch")

@@ -24,7 +24,7 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.people import affiliations, contacts, people, schools, vocabulary_entries
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.people.schools import Facts
-from mailserver.store.schema.accounts import account
+from mailserver.store.schema.account.accounts import account
 from tests.directory import slapd as openldap
 from tests.directory.server.door import BASE, SCHOOL, Academy, academy
 from tests.directory.slapd import Slapd

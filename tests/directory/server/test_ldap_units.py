@@ -23,7 +23,7 @@ from mailserver.store.people import affiliations, bulk_people, contacts, people
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.people import person
+from mailserver.store.schema.people.entries import person
 from tests.directory.server.door import ADMIN, BASE, SCHOOL
 from tests.store.test_moments import behind
 from tests.waiting import PATIENCE

@@ -223,7 +223,7 @@ FAULTS = (
     Fault(
         "pupil-writes-outside-by-list",
         "A pupil reaches outside through a personal list although a rule forbids it.",
-        "mailserver/submission/routing.py",
+        "mailserver/outbound/submission/routing.py",
         "                    await self._delivery.check_outside(sender)\n"
         "                    remote.append(replace(target, address=member))",
         "                    remote.append(replace(target, address=member))",
@@ -240,7 +240,7 @@ FAULTS = (
     Fault(
         "copy-into-a-mailbox-of-others",
         "The copy of what is sent goes to any mailbox that is named, somebody else's too.",
-        "mailserver/submission/departure.py",
+        "mailserver/outbound/submission/departure.py",
         "if self.copy.box and any(box.id == self.copy.box for box in mailboxes.listing(tx, account_id)):",
         "if self.copy.box:",
         ("tests/smtp/test_submission.py",),
@@ -280,7 +280,7 @@ FAULTS = (
     Fault(
         "sent-that-waits-for-its-author",
         "Pages say that an answer was sent which waits for its author's confirmation.",
-        "mailserver/submission/became.py",
+        "mailserver/outbound/submission/became.py",
         "        return Became.ASKS\n",
         "        return Became.LEFT\n",
         ("tests/webui/test_became.py",),
@@ -312,7 +312,7 @@ FAULTS = (
     Fault(
         "chain-of-strangers-fails",
         "Copies of a list say that the chain of seals of whoever is not trusted here did not hold.",
-        "mailserver/authentication/check.py",
+        "mailserver/inbound/authentication/check.py",
         "        return sets\n\n    def _verified(",
         "        return ()\n\n    def _verified(",
         ("tests/smtp/test_arc.py",),

@@ -150,7 +150,7 @@ FAULTS = (
     Fault(
         "rules-read-before-the-news",
         "Rules that were read before a change are believed for two seconds after its news.",
-        "mailserver/rules/policy_cache.py",
+        "mailserver/policy/rules/policy_cache.py",
         "        if heard == self._heard:\n            self._rules,",
         "        if True:\n            self._rules,",
         ("tests/store/test_moments.py",),
@@ -166,7 +166,7 @@ FAULTS = (
     Fault(
         "box-of-another-domain",
         "Who may write as a functional box writes as the same name at any other domain.",
-        "mailserver/submission/completion.py",
+        "mailserver/outbound/submission/completion.py",
         'sendable.get(f"{local}@{self._settings.domain}") if domain in self._domains else None',
         'sendable.get(f"{local}@{self._settings.domain}")',
         ("tests/lists/test_functional_boxes.py",),
@@ -174,7 +174,7 @@ FAULTS = (
     Fault(
         "suspended-account-sends",
         "An account that is suspended after its login sends.",
-        "mailserver/submission/submit.py",
+        "mailserver/outbound/submission/submit.py",
         "if current is None or current.state is not State.ACTIVE:",
         "if current is None:",
         ("tests/smtp/test_submission.py",),

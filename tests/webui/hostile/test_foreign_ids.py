@@ -25,20 +25,20 @@ from mailserver.store.people.mailing_lists import personal_lists
 from mailserver.store.queue import list_posts
 from mailserver.store.queue.spool import Options
 from mailserver.store.record.audit import Origin
+from mailserver.store.schema.account.push import push_subscription
+from mailserver.store.schema.account.sessions import picture_sender, preference, trusted_sender
 from mailserver.store.schema.agendas import item
-from mailserver.store.schema.bulletins import bulletin_closed
-from mailserver.store.schema.mail import message
-from mailserver.store.schema.push import push_subscription
-from mailserver.store.schema.sessions import picture_sender, preference, trusted_sender
-from mailserver.store.schema.writing import model, outbox, signature
+from mailserver.store.schema.mail.messages import message
+from mailserver.store.schema.mail.writing import model, outbox, signature
+from mailserver.store.schema.service.bulletins import bulletin_closed
 from mailserver.store.web import push_subscriptions, signatures
 from mailserver.store.web.push_subscriptions import NewSubscription
 from mailserver.store.web.signatures import Model, Signature
-from tests.mailings.rows import keep
+from tests.outbound.mailings.rows import keep
 from tests.webui.hostile.envelopes import PNG, TEXT, file, html, multipart
 from tests.webui.hostile.envelopes import message as written
 from tests.webui.house import House, Visitor
-from webui import app
+from webui.app import asgi as app
 from webui.page.agenda_links import item_id
 
 NOBODY = "987654321"

@@ -18,6 +18,7 @@ from webui.account.session import second_step_page, stash
 from webui.account.session.second_step_page import SecondPage
 from webui.account.session.session_start import YEAR, Wish, admit, enter, suspended, wait_text, waiting_seconds
 from webui.http import headers
+from webui.installed.push import browser
 from webui.page import faults
 from webui.page.context import (
     BASES,
@@ -34,7 +35,6 @@ from webui.page.context import (
 )
 from webui.page.dispatch import RESCUED
 from webui.page.rendering import NOBODY, READER, redirect
-from webui.push import browser
 
 _NEXT = re.compile(r"/(?:[sm]/|compte|bienvenue|admin)[A-Za-z0-9/?=&%._+-]{0,300}")
 

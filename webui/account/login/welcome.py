@@ -16,7 +16,7 @@ from webui.http import headers
 from webui.page.context import BASES, Services, Visit
 from webui.page.flash import announcement
 from webui.page.rendering import redirect
-from webui.pages import addresses
+from webui.public.pages import addresses
 
 log = structlog.get_logger("webui")
 

@@ -14,13 +14,13 @@ from webui.account.security import second_factor
 from webui.account.security.overview import origin
 from webui.account.security.password_feedback import MAX_PASSWORD
 from webui.account.session.session_start import wait_text, waiting_seconds
+from webui.installed.push import subscriptions
+from webui.installed.push.subscriptions import Browsers
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
-from webui.pages import AddressesPage, addresses
-from webui.push import subscriptions
-from webui.push.subscriptions import Browsers
+from webui.page.shell.mail_shell import MailShell, surroundings
+from webui.public.pages import AddressesPage, addresses
 
 
 @dataclass(frozen=True, slots=True)

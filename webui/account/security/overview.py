@@ -15,11 +15,11 @@ from mailserver.store.record.audit import Action, Event, Origin
 from mailserver.texts.text import Text
 from webui.account.security.user_agent import in_words
 from webui.account.session.session_start import renew
+from webui.installed.push import subscriptions
 from webui.page.context import SESSION, Services, Visit, set_cookie
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
-from webui.push import subscriptions
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 SHOWN_LOGINS = 30
 SHOWN_DAYS = 30

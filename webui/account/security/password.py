@@ -13,11 +13,11 @@ from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
 from webui.account.security.password_feedback import MAX_PASSWORD, explained
 from webui.account.session.session_start import wait_text, waiting_seconds
+from webui.installed.push import browser
 from webui.page.context import BASES, SESSION, Guest, Services, Visit, set_cookie
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
-from webui.push import browser
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from webui.account.security.password_feedback import MAX_PASSWORD
 from webui.account.session.session_start import wait_text, waiting_seconds
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 PATH = "/compte/secours"
 MAX_ADDRESS = 320

@@ -15,8 +15,8 @@ from webui.account.session.session_start import renew, wait_text, waiting_second
 from webui.page import sealed_fields
 from webui.page.context import SESSION, Services, Visit, set_cookie
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 PURPOSE = "factor set-up"
 SECONDS = 20 * 60

@@ -1,6 +1,6 @@
 """A browser in words, from what it says of itself: enough to recognise one's own devices."""
 
-from mailserver.model import programs
+from mailserver.model.account import programs
 from webui.page.context import Guest
 
 

@@ -13,11 +13,11 @@ from mailserver.store.account import accounts, sessions
 from webui.account.session import second_step_page, stash
 from webui.account.session.second_step_page import Wish as Wish
 from webui.compose import writing
+from webui.installed.push import browser
 from webui.page.context import BASES, INTERFACE, SESSION, Guest, Services, Visit, drop_cookie, set_cookie
 from webui.page.dispatch import session_owner
 from webui.page.flash import done
 from webui.page.rendering import NOBODY, READER, redirect
-from webui.push import browser
 
 log = structlog.get_logger("webui")
 

@@ -12,8 +12,8 @@ from mailserver.store.account import bulletins
 from mailserver.store.account.bulletins import Bulletin
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 _PAGE = re.compile(r"/(?!/)[!-\[\]-~]{0,999}")
 """An address of ours as it stands in a link: no other host, nothing that a browser reads otherwise."""

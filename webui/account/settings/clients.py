@@ -22,8 +22,8 @@ from mailserver.model.identity import Principal
 from webui.account.security.second_factor import drawing
 from webui.http import headers
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import MailShell, surroundings
-from webui.pages import AddressesPage, addresses
+from webui.page.shell.mail_shell import MailShell, surroundings
+from webui.public.pages import AddressesPage, addresses
 
 MAX_REQUEST = 8 * 1024
 """Octets of an Autodiscover request."""

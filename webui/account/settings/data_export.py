@@ -14,7 +14,7 @@ from webui.account.security.overview import origin
 from webui.http import headers
 from webui.http.turns import Turns
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import MailShell, surroundings
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 log = structlog.get_logger("webui")
 

@@ -1,22 +1,23 @@
-"""The settings pages: a section each, saved by itself. What may be chosen is said by `mailserver.model.preferences`."""
+"""The settings pages: a section each, saved by itself. What may be chosen: `mailserver.model.account.preferences`."""
 
 from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
-from mailserver.calendars.zones import ACADEMIES
+from mailserver.calendars.icalendar.zones import ACADEMIES
+from mailserver.model.account.preferences import MAX_SIGNATURE, NEVER
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.preferences import MAX_SIGNATURE, NEVER
 from mailserver.store.account import sessions
 from webui.account.session.session_start import YEAR
 from webui.compose.message.message_form import SPOKEN
-from webui.page import durations, quiet_choice
+from webui.installed.push import subscriptions
+from webui.installed.push.subscriptions import Browsers
+from webui.page import quiet_choice
 from webui.page.context import BASES, COMPLETE, INTERFACE, LANGUAGE, Services, Visit, set_cookie
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, surroundings
 from webui.page.rendering import redirect
-from webui.push import subscriptions
-from webui.push.subscriptions import Browsers
+from webui.page.shell.mail_shell import MailShell, surroundings
+from webui.page.words import durations
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from mailserver.model.folding import search_key
 from webui.account.settings.preferences import sections, settings_of, show_preferences
-from webui.page import settings_nav
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import MailShell, surroundings
+from webui.page.shell import settings_nav
+from webui.page.shell.mail_shell import MailShell, surroundings
 
 MAX_TYPED = 100
 """Characters that are looked at."""

@@ -129,7 +129,7 @@ async def _overview(
         external,
         form or dict.fromkeys(("adresse", "nom", "etablissement", "detenteurs"), ""),
     )
-    return services.pages.answer(visit, "admin/lists.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "admin/directory/lists.html", page, 422 if fault else 200)
 
 
 # ---------------------------------------------------------------------- a list
@@ -160,7 +160,7 @@ async def one(services: Services, visit: Visit, fault: str = "") -> Response:
         terms.answer_choices(visit),
         terms.last_day(services, entry),
     )
-    return services.pages.answer(visit, "admin/list.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "admin/directory/list.html", page, 422 if fault else 200)
 
 
 async def act(services: Services, visit: Visit) -> Response:
@@ -217,7 +217,7 @@ async def box(services: Services, visit: Visit, fault: str = "") -> Response:
         _rights(visit),
         tuple(_act_row(visit, one, login) for one, login in details.acts),
     )
-    return services.pages.answer(visit, "admin/box.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "admin/directory/box.html", page, 422 if fault else 200)
 
 
 def _rights(visit: Visit) -> tuple[tuple[str, str], ...]:

@@ -19,7 +19,7 @@ from webui.admin.access import origin
 from webui.admin.console_page import Top, top, words
 from webui.http.forms import positive
 from webui.page.context import Services, Visit
-from webui.page.role_labels import role_words, state_words
+from webui.page.words.role_labels import role_words, state_words
 
 PER_PAGE = 50
 MAX_WORDS = 6
@@ -116,7 +116,7 @@ async def show_people(services: Services, visit: Visit) -> Response:
         after,
         external,
     )
-    return services.pages.answer(visit, "admin/people.html", page)
+    return services.pages.answer(visit, "admin/directory/people.html", page)
 
 
 async def search(services: Services, visit: Visit, text: str) -> tuple[Line, ...]:
@@ -189,7 +189,7 @@ async def begin(services: Services, visit: Visit, form: dict[str, str] | None = 
     """GET /admin/comptes/nouveau."""
     faults = {name: visit._("À remplir.") if form and not form[name] else "" for name in _NEEDED}
     page = NewPage(top(visit, "comptes", fault), form or dict.fromkeys(_FIELDS, ""), _roles(visit), faults)
-    return services.pages.answer(visit, "admin/person_new.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "admin/directory/person_new.html", page, 422 if fault else 200)
 
 
 async def create(services: Services, visit: Visit) -> Response:
@@ -228,4 +228,4 @@ def show_code(services: Services, visit: Visit, principal: Principal, code: Code
         code.text,
         visit.language.plain_date(code.expires),
     )
-    return services.pages.answer(visit, "admin/code.html", page)
+    return services.pages.answer(visit, "admin/directory/code.html", page)

@@ -20,7 +20,7 @@ from webui.admin.console_page import Top, moment, stamp, top
 from webui.admin.directory.people import service
 from webui.admin.words.import_reasons import told
 from webui.page.context import Services, Visit
-from webui.page.role_labels import role_words, state_words
+from webui.page.words.role_labels import role_words, state_words
 
 SHOWN_EVENTS = 40
 HUES = {State.PENDING: "bleu", State.ACTIVE: "vert", State.SUSPENDED: "brun", State.CLOSED: "gris"}
@@ -158,7 +158,7 @@ async def show_person(services: Services, visit: Visit, fault: str = "") -> Resp
         may=_may(account, facts.blocked),
         is_self=principal.account_id == visit.account_id,
     )
-    return services.pages.answer(visit, "admin/person.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "admin/directory/person.html", page, 422 if fault else 200)
 
 
 def _facts(visit: Visit, account: Account, facts: Facts) -> tuple[Fact, ...]:

@@ -15,7 +15,7 @@ from mailserver.store.people.schools import School
 from webui.admin.console_page import Top, top
 from webui.page.context import Services, Visit
 from webui.page.paging import numbered
-from webui.page.role_labels import role_words
+from webui.page.words.role_labels import role_words
 
 PER_PAGE = 100
 
@@ -71,7 +71,7 @@ async def show_schools(services: Services, visit: Visit) -> Response:
         for one in part.shown
     )
     page = PlacesPage(top(visit, "etablissements"), query, lines, len(found), part.number, part.pages)
-    return services.pages.answer(visit, "admin/places.html", page)
+    return services.pages.answer(visit, "admin/directory/places.html", page)
 
 
 async def one(services: Services, visit: Visit) -> Response:
@@ -89,7 +89,7 @@ async def one(services: Services, visit: Visit) -> Response:
         tuple(entry for entry in entries if entry.kind is not ListKind.FUNCTION),
         tuple(entry for entry in entries if entry.kind is ListKind.FUNCTION),
     )
-    return services.pages.answer(visit, "admin/place.html", page)
+    return services.pages.answer(visit, "admin/directory/place.html", page)
 
 
 def _key(school: School) -> str:

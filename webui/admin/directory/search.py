@@ -69,7 +69,7 @@ async def show_search(services: Services, visit: Visit) -> Response:
         tuple(entries[:SHOWN]),
         tuple((words, address) for words, address, count in more if count > SHOWN),
     )
-    return services.pages.answer(visit, "admin/search.html", page)
+    return services.pages.answer(visit, "admin/directory/search.html", page)
 
 
 def _has(text: str, words: list[str]) -> bool:

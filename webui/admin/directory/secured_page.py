@@ -6,10 +6,10 @@ from starlette.responses import Response
 
 from directory.people.lifecycle import Account
 from mailserver.model.errors import Reason, Refused
+from mailserver.outbound.withdrawal import hijacked
 from mailserver.store.account import secured as secured_accounts
 from mailserver.store.queue.traces import Step
 from mailserver.store.upkeep.securing import Secured
-from mailserver.withdrawal import hijacked
 from webui.admin.access import origin
 from webui.admin.console_page import Top, done, moment, stamp, top, words
 from webui.admin.directory import person
@@ -135,7 +135,7 @@ async def _page(
         ),
         found.more,
     )
-    return services.pages.answer(visit, "admin/secured.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "admin/directory/secured.html", page, 422 if fault else 200)
 
 
 def _recipients(named: tuple[str, ...], count: int) -> str:

@@ -64,7 +64,7 @@ async def show_forwards(services: Services, visit: Visit, fault: str = "") -> Re
         tuple([await _asked(services, visit, one) for one in asked]),
         found[PER_PAGE - 1].id if len(found) > PER_PAGE else 0,
     )
-    return services.pages.answer(visit, "admin/forwards.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "admin/mail/forwards.html", page, 422 if fault else 200)
 
 
 async def act(services: Services, visit: Visit) -> Response:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mailserver.model.errors import Refused
 from mailserver.model.rules import Denied
 from mailserver.model.rules.sentences import exceeded
-from mailserver.model.sending_limits import LONGEST, Course, Judged, Mark
+from mailserver.model.sending.sending_limits import LONGEST, Course, Judged, Mark
 from mailserver.notices.mail import sending
 from mailserver.store.queue import sent_counts
 from mailserver.store.queue.held import held_submissions
@@ -85,8 +85,8 @@ def _line(visit: Visit, one: Held) -> Line:
 PAGE = Kind(
     path=sending.PAGE,
     tab="retenus",
-    template="admin/held_submissions.html",
-    asks="admin/held_submissions_decide.html",
+    template="admin/mail/held_submissions.html",
+    asks="admin/mail/held_submissions_decide.html",
     releases="envoyer",
     waiting=_waiting,
     get=_get,

@@ -77,8 +77,8 @@ def _line(visit: Visit, one: Held) -> Line:
 PAGE = Kind(
     path="/admin/virus",
     tab="virus",
-    template="admin/infected.html",
-    asks="admin/infected_decide.html",
+    template="admin/mail/infected.html",
+    asks="admin/mail/infected_decide.html",
     releases="remettre",
     waiting=_waiting,
     get=_get,

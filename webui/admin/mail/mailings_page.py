@@ -55,7 +55,7 @@ async def show_mailings(services: Services, visit: Visit) -> Response:
         found[PER_PAGE - 1].id if len(found) > PER_PAGE else 0,
         await services.store.read(mailings.waiting),
     )
-    return services.pages.answer(visit, "admin/mailings.html", page)
+    return services.pages.answer(visit, "admin/mail/mailings.html", page)
 
 
 async def show_mailing(services: Services, visit: Visit) -> Response:
@@ -99,7 +99,7 @@ async def _page(services: Services, visit: Visit, one: Mailing, *, asks: bool = 
         watched,
         asks,
     )
-    answer = services.pages.answer(visit, "admin/mailing.html", page, 422 if fault else 200)
+    answer = services.pages.answer(visit, "admin/mail/mailing.html", page, 422 if fault else 200)
     if watched:
         answer.headers["Refresh"] = f"{WATCH_SECONDS}; url={path}?suivi=oui"
     return answer

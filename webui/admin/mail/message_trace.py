@@ -90,7 +90,7 @@ async def show_traces(services: Services, visit: Visit) -> Response:
         found.at,
         found.id,
     )
-    return services.pages.answer(visit, "admin/trace.html", page)
+    return services.pages.answer(visit, "admin/mail/trace.html", page)
 
 
 def _wanted(visit: Visit, days: int) -> tuple[Wanted, datetime.date, datetime.date]:

@@ -10,9 +10,9 @@ from mailserver.store.withdrawal.reports import Campaign, Report, State, Variant
 from webui.admin.access import origin
 from webui.admin.console_page import Top, done, sender_proof, stamp, top
 from webui.http.forms import positive
-from webui.page import plain
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
+from webui.page.words import plain
 
 PATH = "/admin/signalements"
 CAMPAIGN = f"{PATH}/campagne"
@@ -104,7 +104,7 @@ async def show_campaigns(services: Services, visit: Visit) -> Response:
     before = found[PER_PAGE - 1].newest.id if len(found) > PER_PAGE else 0
     lines = tuple(_line(visit, one) for one in found[:PER_PAGE])
     page = CampaignsPage(top(visit, "signalements"), lines, decided, before)
-    return services.pages.answer(visit, "admin/phishing.html", page)
+    return services.pages.answer(visit, "admin/mail/phishing.html", page)
 
 
 async def show_campaign(services: Services, visit: Visit) -> Response:
@@ -125,7 +125,7 @@ async def show_campaign(services: Services, visit: Visit) -> Response:
         max(0, found.count - NAMED),
         found.new,
     )
-    return services.pages.answer(visit, "admin/phishing_campaign.html", page)
+    return services.pages.answer(visit, "admin/mail/phishing_campaign.html", page)
 
 
 async def act(services: Services, visit: Visit) -> Response:

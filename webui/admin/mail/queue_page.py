@@ -8,13 +8,13 @@ from starlette.responses import Response
 from mailserver.model.address import parse
 from mailserver.model.clock import DAY, HOUR
 from mailserver.model.errors import BadSyntax
+from mailserver.outbound.submission import queue_admin
+from mailserver.outbound.submission.queue_admin import Act
 from mailserver.store.queue import spool, waiting
 from mailserver.store.queue.spool import HELD_UNTIL, Entry, Selection, selecting
 from mailserver.store.queue.spool.selecting import Extent
 from mailserver.store.queue.waiting import State
 from mailserver.store.upkeep import measures
-from mailserver.submission import queue_admin
-from mailserver.submission.queue_admin import Act
 from webui.admin.access import origin
 from webui.admin.console_page import Top, done, stamp, top
 from webui.admin.mail import queue_charts
@@ -157,7 +157,7 @@ async def show_queue(services: Services, visit: Visit, fault: str = "") -> Respo
         week,
         queue_charts.charts(visit, samples, week=week),
     )
-    return services.pages.answer(visit, "admin/queue.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "admin/mail/queue.html", page, 422 if fault else 200)
 
 
 def _next(rows: Sequence[int]) -> int:
@@ -222,7 +222,7 @@ async def _ask(
         fault = visit._("Ce n’est pas ce nombre. Rien n’a été changé.")
     lines = tuple(_line(visit, entry) for entry in entries)
     page = DropPage(top(visit, "file"), word, lines, count, recipients, meant, fault)
-    return services.pages.answer(visit, "admin/queue_drop.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "admin/mail/queue_drop.html", page, 422 if fault else 200)
 
 
 def _filter(text: Callable[[str], str]) -> Filter:

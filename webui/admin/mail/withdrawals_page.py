@@ -7,15 +7,15 @@ from starlette.responses import Response
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.likeness import Likeness
+from mailserver.outbound.withdrawal.service import Preview
 from mailserver.store.withdrawal import finding, reports, rows
 from mailserver.store.withdrawal.rows import REFUSED_DAYS, State, Withdrawal
-from mailserver.withdrawal.service import Preview
 from webui.admin.access import origin
 from webui.admin.console_page import Top, done, sender_proof, stamp, top
 from webui.http.forms import positive
-from webui.page import plain
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
+from webui.page.words import plain
 
 PATH = "/admin/retraits"
 NEW = f"{PATH}/nouveau"
@@ -121,7 +121,7 @@ async def show_withdrawals(services: Services, visit: Visit, asked: Line | None 
     lines = tuple(_line(visit, one) for one in found[:PER_PAGE])
     refusing = len(await services.store.read(rows.refusing))
     page = WithdrawalsPage(top(visit, "retraits", fault), lines, before, asked, refusing)
-    return services.pages.answer(visit, "admin/withdrawals.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "admin/mail/withdrawals.html", page, 422 if fault else 200)
 
 
 async def act(services: Services, visit: Visit) -> Response:
@@ -156,7 +156,7 @@ async def ask(services: Services, visit: Visit) -> Response:
     asked, preview = await _preview(services, asked)
     if not asked.campaign:
         await services.withdrawals.shown(preview, origin(visit))
-    return services.pages.answer(visit, "admin/withdrawal_new.html", _new(visit, preview, asked))
+    return services.pages.answer(visit, "admin/mail/withdrawal_new.html", _new(visit, preview, asked))
 
 
 def _asked(field: Callable[[str], str]) -> Asked:
@@ -177,7 +177,7 @@ def _to_choose(services: Services, visit: Visit, asked: Asked, found: Sequence[t
         for content_id, one in found
     )
     page = NewPage(top(visit, "retraits"), asked.query, alike=asked.alike, fault=fault, variants=variants)
-    return services.pages.answer(visit, "admin/withdrawal_new.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "admin/mail/withdrawal_new.html", page, 422 if fault else 200)
 
 
 async def begin(services: Services, visit: Visit) -> Response:
@@ -195,7 +195,8 @@ async def begin(services: Services, visit: Visit) -> Response:
     elif not shown or form.text("nombre").strip() != shown:
         fault = visit._("Ce n’est pas ce nombre. Rien n’a été fait.")
     if fault:
-        return services.pages.answer(visit, "admin/withdrawal_new.html", _new(visit, preview, asked, days, fault), 422)
+        page = _new(visit, preview, asked, days, fault)
+        return services.pages.answer(visit, "admin/mail/withdrawal_new.html", page, 422)
     # While a wave comes in there are more from one second to the next: what was shown is what was agreed to.
     await services.withdrawals.begin(preview, int(days), origin(visit))
     return redirect(visit, PATH, **done("retrait"))

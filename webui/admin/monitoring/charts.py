@@ -44,7 +44,7 @@ async def show_charts(services: Services, visit: Visit) -> Response:
     _ = visit._
     spans = (("jour", _("24 heures")), ("semaine", _("7 jours")), ("mois", _("30 jours")), ("an", _("Un an")))
     page = ChartsPage(top(visit, "mesures"), span, spans, tuple(_charts(visit, rows, slots)))
-    return services.pages.answer(visit, "admin/charts.html", page)
+    return services.pages.answer(visit, "admin/monitoring/charts.html", page)
 
 
 def hourly(visit: Visit, rows: Sequence[Measure]) -> Chart:

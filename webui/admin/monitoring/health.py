@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from mailserver import __version__
 from mailserver.foundation.settings import Settings
-from mailserver.health.doctor import examine
-from mailserver.health.findings import Finding, Grade
 from mailserver.model.clock import HOUR
+from mailserver.operations.health.doctor import examine
+from mailserver.operations.health.findings import Finding, Grade
 from mailserver.store.queue import peer_counts
 from mailserver.store.upkeep import measures
 from webui.admin.console_page import Top, top
@@ -72,7 +72,7 @@ async def show_health(services: Services, visit: Visit) -> Response:
         with_dns,
         tuple((window.peer, tuple(map(language.number, tally[:4]))) for window, tally in busiest),
     )
-    return services.pages.answer(visit, "admin/health.html", page)
+    return services.pages.answer(visit, "admin/monitoring/health.html", page)
 
 
 def _findings(settings: Settings, with_dns: bool) -> list[Finding]:

@@ -10,10 +10,10 @@ from starlette.responses import Response
 from mailserver.administration import overview
 from mailserver.administration.overview import Facts
 from mailserver.foundation.settings import Settings
-from mailserver.health.doctor import examine
-from mailserver.health.findings import Finding, Grade
 from mailserver.model.clock import DAY, HOUR
 from mailserver.model.identity import Population
+from mailserver.operations.health.doctor import examine
+from mailserver.operations.health.findings import Finding, Grade
 from mailserver.store.account.jobs import JobState
 from mailserver.store.queue.spool import HELD_UNTIL
 from mailserver.store.queue.traces import Step
@@ -112,7 +112,7 @@ async def show_overview(services: Services, visit: Visit) -> Response:
         (*_facts_as_conditions(visit, facts, disk.free, disk.total), *_conditions(visit, findings)),
         braked,
     )
-    return services.pages.answer(visit, "admin/overview.html", page)
+    return services.pages.answer(visit, "admin/monitoring/overview.html", page)
 
 
 def _findings(settings: Settings) -> list[Finding]:

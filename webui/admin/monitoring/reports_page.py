@@ -132,7 +132,7 @@ async def show_reports(services: Services, visit: Visit) -> Response:
         MAX_SENDERS,
         await read(figures.has_faults),
     )
-    return services.pages.answer(visit, "admin/reports.html", page)
+    return services.pages.answer(visit, "admin/monitoring/reports.html", page)
 
 
 def _charts(visit: Visit, slots: Sequence[Slot], dmarc: Sequence[Day], tls: Sequence[Day]) -> Iterator[Chart]:
@@ -178,7 +178,7 @@ async def show_received(services: Services, visit: Visit) -> Response:
     after = found[PER_PAGE - 1].id if len(found) > PER_PAGE else 0
     lines = tuple(_received(visit, one) for one in found[:PER_PAGE])
     page = ReceivedPage(top(visit, "rapports"), lines, faults, after)
-    return services.pages.answer(visit, "admin/reports_received.html", page)
+    return services.pages.answer(visit, "admin/monitoring/reports_received.html", page)
 
 
 def _received(visit: Visit, one: Line) -> ReceivedLine:

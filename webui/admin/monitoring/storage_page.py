@@ -14,7 +14,7 @@ from webui.admin import spreadsheet
 from webui.admin.console_page import Top, top
 from webui.page.context import Services, Visit
 from webui.page.paging import numbered
-from webui.page.role_labels import role_words
+from webui.page.words.role_labels import role_words
 
 PATH = "/admin/stockage"
 TABLE = f"{PATH}/tableau.csv"
@@ -84,7 +84,7 @@ async def show_storage(services: Services, visit: Visit) -> Response:
         tuple(_holder(visit, one) for one in holders if one.octets),
         TABLE,
     )
-    return services.pages.answer(visit, "admin/storage.html", page)
+    return services.pages.answer(visit, "admin/monitoring/storage.html", page)
 
 
 async def download(services: Services, visit: Visit) -> Response:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mailserver.model.identity import Role, Tie
 from webui.page.context import Visit
-from webui.page.role_labels import role_words
+from webui.page.words.role_labels import role_words
 
 _CELL = re.compile(r"(?:(?P<uai>[0-9]{7}[A-Z]):)?(?P<code>[^=]*)(?:=(?P<label>.*))?")
 """How a difference spells one of somebody's ties (`directory.imports.report_lines`)."""

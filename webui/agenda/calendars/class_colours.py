@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.calendars.occurrences import Occurrence
+from mailserver.model.account.preferences import AGENDA_COLOURS, MAX_CLASSES, NO_COLOUR, are_class_colours
 from mailserver.model.errors import BadSyntax
-from mailserver.model.preferences import AGENDA_COLOURS, MAX_CLASSES, NO_COLOUR, are_class_colours
 from mailserver.store.account import sessions
 from webui.agenda import event_items, words
 from webui.agenda.collections_shown import Shelf, colour_names

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.calendars import school_holidays
+from mailserver.calendars.school import school_holidays
+from mailserver.model.account.preferences import AGENDA_COLOURS
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.preferences import AGENDA_COLOURS
 from mailserver.store.account import sessions
 from mailserver.store.agenda import agenda_feeds, agenda_grants, agendas
 from mailserver.store.agenda.agendas import CALENDAR, Collection
@@ -19,7 +19,7 @@ from webui.agenda.event_items import Desk, home
 from webui.agenda.flash_texts import announcement
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
-from webui.pages import addresses
+from webui.public.pages import addresses
 
 
 @dataclass(frozen=True, slots=True)

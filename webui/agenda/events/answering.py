@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 from starlette.responses import Response
 
-from mailserver.calendars import editing, invitations, invited_occurrences
-from mailserver.calendars.invitations import Answer
+from mailserver.calendars import editing
+from mailserver.calendars.invited import invitations, invited_occurrences
+from mailserver.calendars.invited.invitations import Answer
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from webui.agenda import event_items
 from webui.agenda.collections_shown import addresses_of

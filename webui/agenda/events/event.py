@@ -7,20 +7,22 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from mailserver.calendars import editing, events, occurrences, school_classes, zones
+from mailserver.calendars import editing, events, occurrences
 from mailserver.calendars.editing import SCOPES, Series
 from mailserver.calendars.events import Attendee, Draft
+from mailserver.calendars.icalendar import zones
+from mailserver.calendars.school import school_classes
 from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.outbound.submission.became import Became
 from mailserver.store.agenda.agenda_changes import Step
-from mailserver.submission.became import Became
 from webui.agenda import event_items, views, words
 from webui.agenda.calendars import class_colours
 from webui.agenda.collections_shown import addresses_of
 from webui.agenda.event_items import Desk, Found, home
-from webui.page import durations
-from webui.page.became import parameter
 from webui.page.context import SIMPLE, Services, Visit
 from webui.page.rendering import redirect
+from webui.page.words import durations
+from webui.page.words.became import parameter
 
 MAX_KEY = 20
 MAX_AT_ONCE = 3

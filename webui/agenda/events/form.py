@@ -4,15 +4,16 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from mailserver.calendars import editing, events, zones
+from mailserver.calendars import editing, events
 from mailserver.calendars.events import Draft
+from mailserver.calendars.icalendar import zones
 from mailserver.model.errors import Reason, Refused
 from webui.agenda import event_items, form_values, words
 from webui.agenda.event_items import Desk, Found, home
 from webui.agenda.events.event import AskPage, answer, back_to, check_own, key_of, read, scope_of, view_of, write
 from webui.agenda.form_values import Typed
-from webui.page import durations
 from webui.page.context import Services, Visit
+from webui.page.words import durations
 
 
 @dataclass(frozen=True, slots=True)

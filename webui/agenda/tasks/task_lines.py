@@ -5,7 +5,8 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mailserver.calendars import own_tasks, tasks
+from mailserver.calendars import tasks
+from mailserver.calendars.own import own_tasks
 from mailserver.calendars.tasks import Listing, Task
 from mailserver.model.errors import Refused
 from mailserver.store.agenda import agenda_reach

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from mailserver.calendars import own_tasks, tasks
+from mailserver.calendars import tasks
+from mailserver.calendars.own import own_tasks
 from mailserver.calendars.tasks import PRIORITIES, Task, TaskDraft
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from webui.agenda import event_items, words

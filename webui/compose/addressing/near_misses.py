@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence, Set
 
 from mailserver.addressbook.suggestions import Suggestions
-from mailserver.impersonation.domains import PROVIDERS, is_near
+from mailserver.inbound.impersonation.domains import PROVIDERS, is_near
 from mailserver.model.identity import Principal
 
 MAX_LOOKED = 100

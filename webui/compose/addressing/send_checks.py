@@ -10,14 +10,14 @@ from mailserver.mime.writing.compose import Attachment
 from mailserver.mime.writing.replies import correspondents
 from mailserver.model.errors import Refused
 from mailserver.model.identity import ListKind
-from mailserver.submission.routing import Route
+from mailserver.outbound.submission.routing import Route
 from webui.compose.addressing import recipient_remedies
 from webui.compose.addressing.near_misses import near_misses
 from webui.compose.addressing.recipients import Field
 from webui.compose.message import message_form, sources
 from webui.compose.message.message_form import Letter
 from webui.page.context import Services, Visit
-from webui.page.crowds import Crowd, crowd
+from webui.page.words.crowds import Crowd, crowd
 
 MANY_RECIPIENTS = 10
 """Personal addresses that everybody would see: above this the page asks."""

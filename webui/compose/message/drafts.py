@@ -16,10 +16,10 @@ from mailserver.mime.writing.compose import Attachment, NewMessage, build
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.mime.writing.replies import correspondents, thread, threading_of
 from mailserver.model.errors import Reason, Refused
-from mailserver.rules import urgent_letters
+from mailserver.outbound.submission.future_release import FIELD
+from mailserver.policy.rules import urgent_letters
 from mailserver.store.mail import messages
 from mailserver.store.web import webmail
-from mailserver.submission.future_release import FIELD
 from webui.compose.message import sources
 from webui.compose.message.message_form import (
     MAX_FORWARDS,

@@ -25,7 +25,7 @@ SPOKEN = {
     "pt": "Português",
     "ar": "العربية",
 }
-"""Languages a letter may be in (`mailserver.model.preferences.SPELLING`), by their own names."""
+"""Languages a letter may be in (`mailserver.model.account.preferences.SPELLING`), by their own names."""
 USUAL, NONE = 0, -1
 """Instead of the number of a signature, or of the mailbox for the copy: the usual one, none."""
 
@@ -43,7 +43,7 @@ class Letter:
     """The text as HTML, cleaned; empty: it is plain."""
     urgent: bool = False
     alert: bool = False
-    """Its readers are to be told at once, whatever their quiet hours are (`mailserver.rules.urgent_letters`)."""
+    """Its readers are to be told at once, whatever their quiet hours are (`mailserver.policy.rules.urgent_letters`)."""
     receipt: bool = False
     answers: int = 0
     """The message this one answers, 0 for none."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from mailserver.calendars import school_holidays
+from mailserver.calendars.school import school_holidays
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.queue.outbox import FURTHEST
 from webui.page.context import Services, Visit

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from mailserver.store.web import searches
 from webui.mail.search.query import MAX_QUERY
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import query_string
+from webui.page.shell.mail_shell import query_string
 
 MAX_PEOPLE = 4
 MAX_SEARCHES = 4

@@ -20,8 +20,8 @@ from webui.mail.simple_list import BoxView, box_view
 from webui.mail.views import of_search
 from webui.page.context import Services, Visit
 from webui.page.flash import done
-from webui.page.mail_shell import MailShell, query_string, surround, surroundings
 from webui.page.rendering import redirect
+from webui.page.shell.mail_shell import MailShell, query_string, surround, surroundings
 
 GROUP_SIZE = 20
 """Messages of each folder when several are searched."""

@@ -14,7 +14,7 @@ from webui.mail.search.query import MAX_QUERY, parse
 from webui.mail.search.search_page import edge, find, in_order, surroundings_of, where
 from webui.mail.views import SEARCH
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import query_string
+from webui.page.shell.mail_shell import query_string
 
 SECONDS = 0.5
 """A letter does not wait longer for its neighbours: they are those of what was found by then."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import nh3
 
-from mailserver.impersonation.sender import is_same_owner
+from mailserver.inbound.impersonation.sender import is_same_owner
 from mailserver.mime import Part
 from mailserver.mime.body import flowed
 from mailserver.mime.body.bodies import HTML

@@ -16,9 +16,9 @@ from mailserver.previews.service import Converted
 from webui.http import raster
 from webui.http.forms import positive
 from webui.http.offload import computed
-from webui.page import plain
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import MailShell, surroundings
+from webui.page.shell.mail_shell import MailShell, surroundings
+from webui.page.words import plain
 from webui.reader import message_parts
 from webui.reader.content import plain_text, preview_kinds
 from webui.reader.place import Place, place

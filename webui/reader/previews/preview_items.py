@@ -10,8 +10,8 @@ from mailserver.calendars import occurrences, overview, transfer
 from mailserver.model.errors import BadSyntax, Refused, Temporary
 from mailserver.previews.service import Take
 from mailserver.store.agenda import agendas
-from webui.page import plain
 from webui.page.context import Services, Visit
+from webui.page.words import plain
 
 SHOWN = 100
 """Events or cards of a file that are named."""

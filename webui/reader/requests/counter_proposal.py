@@ -3,8 +3,9 @@
 import datetime
 from dataclasses import dataclass
 
-from mailserver.calendars import invitations, occurrences
-from mailserver.calendars.invitations import Invitation, Method, Proposal
+from mailserver.calendars import occurrences
+from mailserver.calendars.invited import invitations
+from mailserver.calendars.invited.invitations import Invitation, Method, Proposal
 from webui.page.context import Visit
 
 YEARS = range(1970, 2100)

@@ -12,24 +12,27 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.calendars import invitations, invited_occurrences, occurrences, own_events, reading
-from mailserver.calendars.invitations import Answer, Invitation, Method
-from mailserver.calendars.invited_occurrences import Known
-from mailserver.calendars.own_events import OwnEvent
+from mailserver.calendars import occurrences
+from mailserver.calendars.icalendar import reading
+from mailserver.calendars.invited import invitations, invited_occurrences
+from mailserver.calendars.invited.invitations import Answer, Invitation, Method
+from mailserver.calendars.invited.invited_occurrences import Known
+from mailserver.calendars.own import own_events
+from mailserver.calendars.own.own_events import OwnEvent
 from mailserver.mime import Part, unpack
 from mailserver.mime.writing import compose
 from mailserver.mime.writing.compose import NewMessage, Piece
 from mailserver.mime.writing.fields import Correspondent, parameters
 from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.outbound.submission import became
+from mailserver.outbound.submission.became import Became
 from mailserver.store.agenda import agenda_items
 from mailserver.store.web.webmail import Stored
-from mailserver.submission import became
-from mailserver.submission.became import Became
-from webui.page import plain
 from webui.page.agenda_turn import alone
-from webui.page.became import parameter
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import DRAFTS, SENT
+from webui.page.shell.mail_shell import DRAFTS, SENT
+from webui.page.words import plain
+from webui.page.words.became import parameter
 from webui.reader import message_parts as messages
 from webui.reader.flash_texts import back
 from webui.reader.requests import counter_proposal

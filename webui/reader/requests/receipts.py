@@ -9,18 +9,18 @@ from mailserver.mime import Part, unpack
 from mailserver.mime.writing import compose, mdn
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.errors import BadSyntax
+from mailserver.outbound.submission import became
+from mailserver.outbound.submission.became import Became
+from mailserver.outbound.submission.departure import Outcome
 from mailserver.store.mail import required_tls
 from mailserver.store.mail.flags import known_mask
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Stored
-from mailserver.submission import became
-from mailserver.submission.became import Became
-from mailserver.submission.departure import Outcome
 from webui.http.offload import computed
-from webui.page import plain
-from webui.page.became import parameter, sentence
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import DRAFTS, JUNK, SENT, TRASH
+from webui.page.shell.mail_shell import DRAFTS, JUNK, SENT, TRASH
+from webui.page.words import plain
+from webui.page.words.became import parameter, sentence
 from webui.reader import message_parts
 from webui.reader.flash_texts import back
 from webui.reader.trust.badges import is_credible

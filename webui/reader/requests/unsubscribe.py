@@ -23,12 +23,12 @@ from mailserver.mime.writing.compose import NewMessage
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model import address
 from mailserver.model.errors import BadSyntax, Reason, Refused
+from mailserver.outbound.submission import became
+from mailserver.outbound.submission.became import Became
 from mailserver.store.web.webmail import Stored
-from mailserver.submission import became
-from mailserver.submission.became import Became
 from webui.compose.message.message_form import author
-from webui.page.became import parameter
 from webui.page.context import Services, Visit
+from webui.page.words.became import parameter
 from webui.reader import message_parts
 from webui.reader.flash_texts import back
 

@@ -15,7 +15,7 @@ from mailserver.mime.header.addresses import MAX_READ
 from mailserver.model.folding import fold_login
 from mailserver.model.messages.authentication import Alignment
 from mailserver.model.messages.provenance import Door, Provenance
-from webui.page import plain
+from webui.page.words import plain
 
 _ANGLE = re.compile(r"<([^<>]*)>")
 

@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from mailserver.impersonation import domains as lookalikes
+from mailserver.inbound.impersonation import domains as lookalikes
 from mailserver.mime import Part
-from webui.page import plain
+from webui.page.words import plain
 from webui.reader.content.html_view import host
 
 MAX_FINDINGS = 12

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from mailserver.foundation.settings import Settings
-from mailserver.impersonation import domains, letters, sender
-from mailserver.impersonation.sender import Author, Claim, House
+from mailserver.inbound.impersonation import domains, letters, sender
+from mailserver.inbound.impersonation.sender import Author, Claim, House
 from mailserver.mime import Part
 from mailserver.model.messages.impersonation import Signs
 from mailserver.model.messages.provenance import Provenance
 from mailserver.model.unicode import hides_within_word
-from webui.page import plain
+from webui.page.words import plain
 from webui.reader.trust.cautions import Finding
 
 _NOBODY = Author("", "")

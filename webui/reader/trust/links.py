@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import escape
 
-from mailserver.impersonation import domains
-from mailserver.impersonation.sender import Claim
+from mailserver.inbound.impersonation import domains
+from mailserver.inbound.impersonation.sender import Claim
 from mailserver.model.messages.authentication import AuthenticationResults
 from mailserver.store.mail.known_senders import Acquaintance
-from webui.page import plain
+from webui.page.words import plain
 from webui.reader.content.html_view import Lie
 from webui.reader.trust.cautions import Finding
 

@@ -7,9 +7,9 @@ from mailserver.store.mail import junk
 from mailserver.store.mail.junk import Source, Verdict
 from mailserver.store.mail.lessons import Said
 from mailserver.store.web.webmail import Stored
-from webui.page import plain
 from webui.page.context import Services, Visit
-from webui.page.mail_shell import JUNK
+from webui.page.shell.mail_shell import JUNK
+from webui.page.words import plain
 
 MAX_WORDS = 6
 """Of a kind that are named."""
@@ -63,7 +63,7 @@ def sentences(verdict: Verdict | None, said: Said, _: Callable[[str], str]) -> l
 
 
 def _by_kind(tokens: Sequence[str], _: Callable[[str], str]) -> list[str]:
-    """The tokens that spoke for junk, sorted by where they stood (`mailserver.junk.tokens`)."""
+    """The tokens that spoke for junk, sorted by where they stood (`mailserver.inbound.junk.tokens`)."""
     kinds: dict[str, list[str]] = {"": [], "s": [], "f": [], "h": [], "m": []}
     for token in tokens:
         mark, colon, rest = token.partition(":")

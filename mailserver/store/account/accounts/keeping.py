@@ -9,7 +9,7 @@ from mailserver.model.identity import State
 from mailserver.store.account import verifiers
 from mailserver.store.account.accounts.rows import Marks, by_login, move, note, require
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.accounts import account
+from mailserver.store.schema.account.accounts import account
 
 _INSERT = Statement(
     insert(account).returning(account.c.id),

@@ -13,8 +13,8 @@ from mailserver.store.account.accounts.reasons import read_reason
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.record.audit import Origin
 from mailserver.store.record.notices import moved
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.rosters import mailing_list
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.people.rosters import mailing_list
 from mailserver.texts.causes import Cause
 
 

@@ -26,9 +26,9 @@ from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.record.notices import DIRECTORY
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.mail import mailbox
-from mailserver.store.schema.sharing import mailbox_right
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.mail.messages import mailbox
+from mailserver.store.schema.mail.sharing import mailbox_right
 from mailserver.texts.causes import Cause
 
 MAX_ENTRIES = 200
@@ -84,7 +84,7 @@ def change(
 ) -> None:
     """SETACL and DELETEACL: mode "=" sets, "+" adds, "-" removes; no rights left: no entry left.
 
-    The identifier is one that `mailserver.sharing.viewers` knows. Giving asks the rules between populations; taking
+    The identifier is one that `mailserver.policy.viewers` knows. Giving asks the rules between populations; taking
     back does
     not, but who is in a group is asked for the administration's lists of rights only (`groups`), so nobody else's
     denial of one is taken: it would not hold. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | CANNOT | LIMIT), Denied.

@@ -19,8 +19,8 @@ from mailserver.store.mail.access.rights import Rights, Viewer, changeable
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.mail.flags import SYSTEM, known_mask
 from mailserver.store.mail.messages import Appended, Copied, Quota, ranges
-from mailserver.store.schema.mail import mailbox
-from mailserver.store.schema.sharing import mailbox_act
+from mailserver.store.schema.mail.messages import mailbox
+from mailserver.store.schema.mail.sharing import mailbox_act
 from mailserver.texts import causes, legacy_details
 from mailserver.texts.causes import Cause
 

@@ -19,8 +19,8 @@ from mailserver.store.mail.access.rights import Rights, Viewer
 from mailserver.store.mail.annotation_octets import EVERYBODY, SERVER, has_room
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.record.notices import DIRECTORY
-from mailserver.store.schema.mail import mailbox
-from mailserver.store.schema.sharing import annotation, mailbox_right
+from mailserver.store.schema.mail.messages import mailbox
+from mailserver.store.schema.mail.sharing import annotation, mailbox_right
 from mailserver.texts.causes import Cause
 
 MAX_VALUE = 16 * 1024

@@ -19,8 +19,8 @@ from mailserver.store.mail.access.acts import record
 from mailserver.store.mail.access.reaching import held_boxes, require, rights_on
 from mailserver.store.mail.access.rights import Viewer
 from mailserver.store.record.notices import DIRECTORY
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.rosters import list_member, mailing_list
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.people.rosters import list_member, mailing_list
 from mailserver.texts.causes import Cause
 
 USUAL = "read write send"

@@ -21,11 +21,11 @@ from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.access.rights import ALL, ANYONE, GROUP, NONE, WORDS, Rights, Viewer, is_wide, within
 from mailserver.store.mail.mailboxes import SEPARATOR, Mailbox
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.mail import mailbox
-from mailserver.store.schema.people import claim
-from mailserver.store.schema.rosters import list_member, mailing_list
-from mailserver.store.schema.sharing import mailbox_right
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.mail.messages import mailbox
+from mailserver.store.schema.mail.sharing import mailbox_right
+from mailserver.store.schema.people.entries import claim
+from mailserver.store.schema.people.rosters import list_member, mailing_list
 
 OTHERS, FUNCTIONS = mailboxes.RESERVED
 _IS_GROUP = (mailbox_right.c.identifier >= GROUP) & (mailbox_right.c.identifier < "%")

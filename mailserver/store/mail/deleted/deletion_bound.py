@@ -10,8 +10,8 @@ from sqlalchemy import BigInteger, bindparam, case, func, select, union_all
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail.messages.quotas import Quota, quota
-from mailserver.store.schema.deletions import deleted_mailbox, deleted_message, deletion
-from mailserver.store.schema.mail import mailbox
+from mailserver.store.schema.mail.deletions import deleted_mailbox, deleted_message, deletion
+from mailserver.store.schema.mail.messages import mailbox
 
 ROWS = 20_000
 """Kept messages of one account among which nobody looks for doubles."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import select, union
 
 from mailserver.store.engine.statements import Tx
-from mailserver.store.schema.junk import infected
-from mailserver.store.schema.mail import message
-from mailserver.store.schema.withdrawal import withdrawal, withdrawn
+from mailserver.store.schema.mail.junk import infected
+from mailserver.store.schema.mail.messages import message
+from mailserver.store.schema.mail.withdrawal import withdrawal, withdrawn
 
 IN_LIST = 200
 

@@ -26,8 +26,8 @@ from mailserver.store.mail.flags import DELETED, FIRST_KEYWORD_BIT, names
 from mailserver.store.mail.messages import Placing, Quota
 from mailserver.store.record import audit, trusted_clock
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.deletions import deleted_mailbox, deleted_message, deletion
-from mailserver.store.schema.mail import content, mailbox
+from mailserver.store.schema.mail.deletions import deleted_mailbox, deleted_message, deletion
+from mailserver.store.schema.mail.messages import content, mailbox
 from mailserver.texts.causes import Cause
 
 FOLDER = "Récupérés"

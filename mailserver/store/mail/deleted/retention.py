@@ -13,8 +13,8 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes, messages, snooze
 from mailserver.store.mail.flags import FLAGGED
 from mailserver.store.mail.mailboxes import Mailbox
-from mailserver.store.schema.mail import message
-from mailserver.store.schema.webmail import retention
+from mailserver.store.schema.mail.messages import message
+from mailserver.store.schema.mail.webmail import retention
 
 DAYS = (7, 30, 90, 180, 365, 730)
 """What may be chosen."""

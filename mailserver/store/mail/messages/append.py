@@ -18,8 +18,8 @@ from mailserver.store.mail.flags import FLAGGED, SEEN
 from mailserver.store.mail.messages.flagging import ensure_flags
 from mailserver.store.mail.messages.quotas import Quota, check_quota
 from mailserver.store.mail.messages.reading import CHUNK
-from mailserver.store.schema.keeping import damage
-from mailserver.store.schema.mail import blob, content, mailbox, message
+from mailserver.store.schema.mail.messages import blob, content, mailbox, message
+from mailserver.store.schema.service.keeping import damage
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from mailserver.store.engine.column_concat import in_order, numbers, numbers_of,
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.messages.reading import COLUMNS, fetch, fetch_uids, source
-from mailserver.store.schema.mail import message
+from mailserver.store.schema.mail.messages import message
 
 Values = list[Sequence[Any]]
 """Column by column."""

@@ -16,8 +16,8 @@ from mailserver.store.mail.messages.expunge import remove
 from mailserver.store.mail.messages.flagging import ensure_flags
 from mailserver.store.mail.messages.quotas import Quota, check_quota
 from mailserver.store.mail.messages.reading import count, fetch_uids, state
-from mailserver.store.schema.mail import mailbox, message
-from mailserver.store.schema.sharing import annotation
+from mailserver.store.schema.mail.messages import mailbox, message
+from mailserver.store.schema.mail.sharing import annotation
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import collect, deletions, mailboxes
 from mailserver.store.mail.flags import DELETED, FLAGGED, SEEN
 from mailserver.store.mail.messages.reading import CHUNK, marked, ranges, state
-from mailserver.store.schema.mail import expunged, mailbox, message
+from mailserver.store.schema.mail.messages import expunged, mailbox, message
 
 RUNS = 32
 """Runs of UIDs that are removed one by one; of more there are lists."""

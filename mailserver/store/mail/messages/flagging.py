@@ -11,7 +11,7 @@ from mailserver.store.mail import lessons, mailboxes
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT, FLAGGED, MAX_KEYWORD_LENGTH, MAX_KEYWORDS, SEEN, known_mask
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.mail.messages.reading import CHUNK, ranges, state
-from mailserver.store.schema.mail import keyword, mailbox, message
+from mailserver.store.schema.mail.messages import keyword, mailbox, message
 
 _LOCK_KEYWORDS = Statement(
     select(mailbox.c.id).where(mailbox.c.id == bindparam("mailbox")).with_for_update(key_share=True)

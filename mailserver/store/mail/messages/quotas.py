@@ -8,9 +8,9 @@ from mailserver.foundation.settings import Limits
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.record.notices import moved
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.mail import mailbox
-from mailserver.store.schema.sharing import message_quota
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.mail.messages import mailbox
+from mailserver.store.schema.mail.sharing import message_quota
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from mailserver.store.mail import blobs, mailboxes
 from mailserver.store.mail.flags import DELETED
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.octets.files import BlobFolder
-from mailserver.store.schema.mail import blob, content, expunged, mailbox, message
+from mailserver.store.schema.mail.messages import blob, content, expunged, mailbox, message
 
 CHUNK = 500
 """UIDs of one IN list."""

@@ -15,9 +15,9 @@ from mailserver.model.identity import Archive
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
-from mailserver.store.schema.mail import content
-from mailserver.store.schema.rosters import archived_post
-from mailserver.store.schema.withdrawal import withdrawal
+from mailserver.store.schema.mail.messages import content
+from mailserver.store.schema.mail.withdrawal import withdrawal
+from mailserver.store.schema.people.rosters import archived_post
 
 PRUNED = 500
 """Posts of one unit."""

@@ -18,8 +18,8 @@ from mailserver.model.messages.provenance import Provenance
 from mailserver.store.engine import leases
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
-from mailserver.store.schema.mail import content
-from mailserver.store.schema.rosters import digest_lease, digest_post, digest_unit, list_choice, outside_member
+from mailserver.store.schema.mail.messages import content
+from mailserver.store.schema.people.rosters import digest_lease, digest_post, digest_unit, list_choice, outside_member
 
 LEASE_SECONDS = 300
 MAX_WAITING = 1000

@@ -18,7 +18,7 @@ from mailserver.store.engine.unit import NOT_DONE
 from mailserver.store.mail import lessons, mailboxes, messages
 from mailserver.store.mail.flags import FLAGGED, SEEN, census, known_mask
 from mailserver.store.mail.whole_mailboxes.ranges_of_flags import RangeOfFlags, set_flags
-from mailserver.store.schema.mail import mailbox, message
+from mailserver.store.schema.mail.messages import mailbox, message
 
 MANY = 500
 """Messages from which a change takes a millisecond or more: it is nothing for others to wait for."""

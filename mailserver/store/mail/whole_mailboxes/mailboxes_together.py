@@ -10,7 +10,7 @@ from mailserver.store.engine.arrays import Numbers, Texts
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.mailboxes import Mailbox
-from mailserver.store.schema.mail import mailbox
+from mailserver.store.schema.mail.messages import mailbox
 
 
 def _each() -> Statement:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from mailserver.store.engine import news
 from mailserver.store.engine.arrays import Numbers
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.mail import mailbox, message
+from mailserver.store.schema.mail.messages import mailbox, message
 
 
 class RangeOfFlags(NamedTuple):

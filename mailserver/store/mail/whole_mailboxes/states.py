@@ -18,7 +18,7 @@ from mailserver.store.engine.column_concat import in_order, numbers, numbers_of,
 from mailserver.store.engine.statements import ManyStatement, Row, Statement, Tx
 from mailserver.store.mail import messages
 from mailserver.store.mail.mailboxes import Mailbox
-from mailserver.store.schema.mail import message
+from mailserver.store.schema.mail.messages import message
 
 Columns: TypeAlias = "tuple[array[int], array[int], array[int]]"
 """UIDs, ascending; flags and mod-sequences beside them."""

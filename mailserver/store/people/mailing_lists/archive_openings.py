@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from mailserver.model.clock import DAY, HOUR
 from mailserver.model.identity import Archive
 from mailserver.store.engine.statements import Tx
-from mailserver.store.schema.rosters import archived_post, mailing_list
+from mailserver.store.schema.people.rosters import archived_post, mailing_list
 
 EVERYBODY = 1
 """What the column has when an archive has just been opened: each of its authors is to be told."""

@@ -18,7 +18,7 @@ from mailserver.store.mail import collect
 from mailserver.store.mail.posts import archived_posts, digest_posts
 from mailserver.store.people.mailing_lists import outside_members
 from mailserver.store.record.notices import DIRECTORY
-from mailserver.store.schema.rosters import (
+from mailserver.store.schema.people.rosters import (
     held_key,
     held_message,
     list_delivery,

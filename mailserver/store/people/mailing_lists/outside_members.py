@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, or_, sele
 
 from mailserver.model.clock import DAY
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
-from mailserver.store.schema.rosters import list_delivery, list_member, mailing_list, outside_member
+from mailserver.store.schema.people.rosters import list_delivery, list_member, mailing_list, outside_member
 
 MAX_SAID = 300
 """Characters kept of what another server said."""

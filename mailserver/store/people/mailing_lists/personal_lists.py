@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import search_key
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.rosters import personal_list, personal_list_member
+from mailserver.store.schema.people.rosters import personal_list, personal_list_member
 
 PREFIX = "liste."
 """Behind the `+` of the owner's identifier, before the list's key: `edupont+liste.chorale@…`."""

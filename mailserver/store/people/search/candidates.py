@@ -28,8 +28,8 @@ from mailserver.store.people.search.conditions import (
     Undefined,
     clause,
 )
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import affiliation, claim, person
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.people.entries import affiliation, claim, person
 
 ENOUGH = 200
 """So few people are looked at sooner than another index is asked."""

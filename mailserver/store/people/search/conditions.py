@@ -15,9 +15,9 @@ from sqlalchemy import ColumnElement, and_, exists, false, func, literal, not_, 
 from mailserver.model.folding import code_key, fold_login, search_key
 from mailserver.model.identity import Role, State, Tie
 from mailserver.model.visibility import Viewer
-from mailserver.store.schema.accounts import account
+from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.base import CodePoints, Key
-from mailserver.store.schema.people import affiliation, claim, person
+from mailserver.store.schema.people.entries import affiliation, claim, person
 
 LAST = "\U0010ffff"
 """Sorts after every character: the end of a prefix's range."""

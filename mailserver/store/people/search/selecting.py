@@ -11,10 +11,10 @@ from mailserver.model.identity import Population, Role, State, Tie, shown_name
 from mailserver.model.selection import AnyOf, Every, Selection, Subject, Term, Without
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail.messages import Quota
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.mail import mailbox
-from mailserver.store.schema.people import affiliation, claim, person, school, vocabulary_entry
-from mailserver.store.schema.sharing import message_quota
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.mail.messages import mailbox
+from mailserver.store.schema.mail.sharing import message_quota
+from mailserver.store.schema.people.entries import affiliation, claim, person, school, vocabulary_entry
 
 IN_LIST = 1000
 """Values of one IN list: both engines bound the parameters of a statement."""

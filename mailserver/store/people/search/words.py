@@ -21,8 +21,8 @@ from sqlalchemy import bindparam, delete, exists, insert, select
 from mailserver.model.folding import search_key
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.people import claims
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.people import name_word, person, person_word
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.people.entries import name_word, person, person_word
 from mailserver.store.search.vocabulary import Fragment, fragments
 
 MAX_WORDS = 20_000

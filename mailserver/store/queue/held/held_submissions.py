@@ -8,14 +8,14 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population
-from mailserver.model.sending_limits import What
+from mailserver.model.sending.sending_limits import What
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.queue.spool import Notify, Options, Target
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.mail import content
-from mailserver.store.schema.sending import held_submission
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.mail.messages import content
+from mailserver.store.schema.outgoing.sending import held_submission
 
 MAX_WAITING = 500
 MAX_OCTETS = 512 * 1024**2

@@ -9,8 +9,8 @@ from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.messages.authentication import NOT_CHECKED, AuthenticationResults
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import collect
-from mailserver.store.schema.junk import infected
-from mailserver.store.schema.mail import content
+from mailserver.store.schema.mail.junk import infected
+from mailserver.store.schema.mail.messages import content
 
 MAX_WAITING = 10_000
 MAX_OCTETS = 2 * 1024**3

@@ -11,8 +11,8 @@ from mailserver.model.messages.authentication import NOT_CHECKED, Authentication
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
-from mailserver.store.schema.mail import content
-from mailserver.store.schema.rosters import held_key, held_message, mailing_list
+from mailserver.store.schema.mail.messages import content
+from mailserver.store.schema.people.rosters import held_key, held_message, mailing_list
 
 MAX_WAITING = 500
 MAX_OCTETS = 512 * 1024**2

@@ -14,8 +14,8 @@ from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.queue.spool import Notify, Target
-from mailserver.store.schema.mail import content
-from mailserver.store.schema.sending import unconfirmed_submission
+from mailserver.store.schema.mail.messages import content
+from mailserver.store.schema.outgoing.sending import unconfirmed_submission
 
 MAX_WAITING = 50
 MAX_OCTETS = 256 * 1024**2

@@ -18,7 +18,7 @@ from mailserver.store.queue.mailings.reading import locked
 from mailserver.store.queue.mailings.rows import DROPPED, OPEN, Day, Mailing, State, Wanted, targets_text
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
-from mailserver.store.schema.mailings import mailing
+from mailserver.store.schema.outgoing.mailings import mailing
 from mailserver.texts.causes import Cause
 
 NEWS = -6

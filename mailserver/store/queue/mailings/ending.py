@@ -9,7 +9,7 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import collect
 from mailserver.store.queue.mailings.reading import SWEPT
 from mailserver.store.queue.mailings.rows import OPEN
-from mailserver.store.schema.mailings import mailing, mailing_batch, mailing_copy
+from mailserver.store.schema.outgoing.mailings import mailing, mailing_batch, mailing_copy
 
 REMEMBERED_DAYS = 365
 

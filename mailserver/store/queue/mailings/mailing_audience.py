@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select
 
 from mailserver.model.folding import fold_login
 from mailserver.store.engine.statements import Statement, Tx
-from mailserver.store.schema.mailings import mailing
+from mailserver.store.schema.outgoing.mailings import mailing
 
 _KEPT = Statement(select(mailing.c.audience).where(mailing.c.id == bindparam("row")))
 

@@ -15,8 +15,8 @@ from mailserver.store.queue import mailings
 from mailserver.store.queue.mailings import LEASE_SECONDS, State
 from mailserver.store.queue.mailings.mailing_audience import packed_numbers, read_numbers
 from mailserver.store.queue.spool import Target
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.mailings import mailing, mailing_batch, mailing_copy
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.outgoing.mailings import mailing, mailing_batch, mailing_copy
 from mailserver.texts.causes import Cause
 
 SIZE = 1000

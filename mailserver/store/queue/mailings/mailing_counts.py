@@ -14,10 +14,10 @@ from mailserver.store.engine.given_rows import given_rows, packed
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail.flags import SEEN
 from mailserver.store.queue.mailings import Mailing
-from mailserver.store.schema.deletions import deleted_content, deleted_message, deletion
-from mailserver.store.schema.mail import mailbox, message
-from mailserver.store.schema.mailings import mailing_copy
-from mailserver.store.schema.people import person, school
+from mailserver.store.schema.mail.deletions import deleted_content, deleted_message, deletion
+from mailserver.store.schema.mail.messages import mailbox, message
+from mailserver.store.schema.outgoing.mailings import mailing_copy
+from mailserver.store.schema.people.entries import person, school
 
 CHUNK = 20_000
 SCHOOLS = 30

@@ -6,9 +6,9 @@ from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.queue.mailings.rows import ALL, Mailing, State, of_row
-from mailserver.store.schema.mail import content
-from mailserver.store.schema.mailings import mailing, mailing_copy
-from mailserver.store.schema.withdrawal import withdrawal
+from mailserver.store.schema.mail.messages import content
+from mailserver.store.schema.mail.withdrawal import withdrawal
+from mailserver.store.schema.outgoing.mailings import mailing, mailing_copy
 from mailserver.texts.causes import Cause
 
 SWEPT = 50

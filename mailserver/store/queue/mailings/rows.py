@@ -12,8 +12,8 @@ from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.engine.statements import Row
 from mailserver.store.mail import collect
 from mailserver.store.queue.spool import Notify, Options, Target
-from mailserver.store.schema.accounts import account
-from mailserver.store.schema.mailings import mailing, mailing_copy
+from mailserver.store.schema.account.accounts import account
+from mailserver.store.schema.outgoing.mailings import mailing, mailing_copy
 
 collect.also_held_by(mailing, mailing.c.content_id)
 collect.also_held_by(mailing_copy, mailing_copy.c.content_id)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, select, update
 
 from mailserver.store.engine.statements import Tx
-from mailserver.store.schema.signing import dkim_key
+from mailserver.store.schema.outgoing.signing import dkim_key
 
 
 class State(StrEnum):

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, func, select, update
 
 from mailserver.model.clock import DAY
-from mailserver.model.mta_sts import Mode, Policy
+from mailserver.model.sending.mta_sts import Mode, Policy
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.record import trusted_clock
-from mailserver.store.schema.outbound_tls import sts_policy
+from mailserver.store.schema.outgoing.outbound_tls import sts_policy
 
 MOST = 200_000
 """Rows; a policy that would be one more is heeded, and asked for again the next time."""

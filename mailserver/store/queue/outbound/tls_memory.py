@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, delete, func, select, update
 from mailserver.model.clock import DAY
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.record import trusted_clock
-from mailserver.store.schema.outbound_tls import tls_memory
+from mailserver.store.schema.outgoing.outbound_tls import tls_memory
 
 MOST = 200_000
 """Rows; nobody else is remembered."""

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, insert, select
 from mailserver.model.clock import Clock
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.queue.spool.rows import DEFAULT_NOTIFY, NAME_LENGTH, NEWS, NOBODY, Options, Target
-from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
+from mailserver.store.schema.outgoing.spool import queued, queued_domain, queued_recipient
 
 _INSERT_QUEUED = Statement(
     insert(queued).returning(queued.c.id),

@@ -28,8 +28,8 @@ from mailserver.store.queue.spool.rows import (
     Signing,
     errors,
 )
-from mailserver.store.schema.mail import blob, content
-from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
+from mailserver.store.schema.mail.messages import blob, content
+from mailserver.store.schema.outgoing.spool import queued, queued_domain, queued_recipient
 from mailserver.texts import causes
 from mailserver.texts.causes import NOTHING, Cause
 

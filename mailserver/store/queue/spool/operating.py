@@ -20,8 +20,8 @@ from mailserver.store.queue.spool.rows import (
     Entry,
     remove,
 )
-from mailserver.store.schema.mail import content
-from mailserver.store.schema.spool import queued, queued_domain
+from mailserver.store.schema.mail.messages import content
+from mailserver.store.schema.outgoing.spool import queued, queued_domain
 from mailserver.texts import causes, legacy_details
 from mailserver.texts.causes import Cause
 

@@ -10,7 +10,7 @@ from mailserver.model.address import parse
 from mailserver.model.errors import BadSyntax
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
-from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
+from mailserver.store.schema.outgoing.spool import queued, queued_domain, queued_recipient
 from mailserver.texts import causes
 from mailserver.texts.causes import Cause
 

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 
 from mailserver.store.engine.statements import Tx
 from mailserver.store.queue.spool.rows import HELD
-from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
+from mailserver.store.schema.outgoing.spool import queued, queued_domain, queued_recipient
 
 NULL_SENDER = "<>"
 

@@ -9,7 +9,7 @@ from mailserver.store.engine.given_rows import given_rows, packed
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect
 from mailserver.store.queue.spool.rows import BRAKED, NEWS, NOBODY, Leased, errors
-from mailserver.store.schema.spool import queued, queued_domain, queued_recipient
+from mailserver.store.schema.outgoing.spool import queued, queued_domain, queued_recipient
 from mailserver.texts.causes import NOTHING, Cause
 
 _RELEASE = Statement(

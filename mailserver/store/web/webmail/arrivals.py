@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select
 from mailserver.store.engine.statements import Row, Statement, Tx
 from mailserver.store.mail import mailboxes, urgent_letters
 from mailserver.store.mail.flags import SEEN
-from mailserver.store.schema.mail import message
+from mailserver.store.schema.mail.messages import message
 from mailserver.store.web.webmail import reading
 from mailserver.store.web.webmail.reading import Line
 

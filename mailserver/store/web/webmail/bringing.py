@@ -9,7 +9,7 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import lessons, mailboxes, messages, withheld
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.mail.messages import Quota
-from mailserver.store.schema.mail import content, message
+from mailserver.store.schema.mail.messages import content, message
 
 New = tuple[Prepared, Iterable[str], int]
 """A message, its flags, and when it came (0: as its Date field says)."""

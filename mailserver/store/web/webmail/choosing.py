@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail.mailboxes import Mailbox
-from mailserver.store.schema.mail import message
+from mailserver.store.schema.mail.messages import message
 from mailserver.store.web.webmail.reading import MAX_CHOSEN
 from mailserver.store.web.webmail.views import View, conversation_uids, matching
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, select
 from mailserver.model.messages import objectids
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes
-from mailserver.store.schema.mail import content, mailbox, message
+from mailserver.store.schema.mail.messages import content, mailbox, message
 from mailserver.store.web.webmail.reading import LINE_COLUMNS, Line
 from mailserver.store.web.webmail.views import of_message
 

@@ -10,7 +10,7 @@ from mailserver.model.folding import could_be_address
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import mailboxes
-from mailserver.store.schema.mail import content, message
+from mailserver.store.schema.mail.messages import content, message
 
 SENT = "\\Sent"
 _STRING = r'NIL|"(?:[^"\\]++|\\.)*+"'

@@ -8,7 +8,7 @@ from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.mail.mailboxes import Mailbox
-from mailserver.store.schema.mail import content, message
+from mailserver.store.schema.mail.messages import content, message
 from mailserver.store.web.webmail.reading import uids_of
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from mailserver.model.preferences import MAX_FOLDED, MAX_RECENT_FOLDERS, TAG_COLOURS, Preferences
+from mailserver.model.account.preferences import MAX_FOLDED, MAX_RECENT_FOLDERS, TAG_COLOURS, Preferences
 from mailserver.store.account import sessions
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access, mailboxes, messages

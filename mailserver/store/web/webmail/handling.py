@@ -20,7 +20,7 @@ from mailserver.store.mail.flags import names
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.mail.messages import Quota
 from mailserver.store.octets.files import BlobFolder
-from mailserver.store.schema.mail import content, message
+from mailserver.store.schema.mail.messages import content, message
 from mailserver.store.web.webmail.choosing import BATCH, Chosen, next_uids
 from mailserver.store.web.webmail.reading import Line, Stored, lines, octets, stored
 from mailserver.store.web.webmail.views import View, listed, neighbours

@@ -12,7 +12,7 @@ from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.mail.flags import ANSWERED, FLAGGED, SEEN
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.octets.files import BlobFolder
-from mailserver.store.schema.mail import blob, content, mailbox, message
+from mailserver.store.schema.mail.messages import blob, content, mailbox, message
 
 MAX_CHOSEN = 200
 """Messages of one action: what fits on the largest page, and some."""

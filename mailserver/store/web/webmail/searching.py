@@ -21,7 +21,7 @@ from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import Reach, Viewer
 from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.octets.files import BlobFolder
-from mailserver.store.schema.mail import blob, content, message
+from mailserver.store.schema.mail.messages import blob, content, message
 from mailserver.store.search import search
 from mailserver.store.web.webmail.reading import _FIRST, _OLDER, Edge, Line, lines, pick
 

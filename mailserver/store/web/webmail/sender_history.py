@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, or_, select
 from mailserver.model.messages.provenance import Door
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail.known_senders import LOOKED_AT
-from mailserver.store.schema.mail import content, mailbox, message
+from mailserver.store.schema.mail.messages import content, mailbox, message
 
 MOST = 8
 _HIDDEN = ("\\Trash", "\\Junk", "\\Drafts")

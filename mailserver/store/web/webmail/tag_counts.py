@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT
-from mailserver.store.schema.mail import keyword, mailbox, message
+from mailserver.store.schema.mail.messages import keyword, mailbox, message
 
 
 def tag_counts(tx: Tx, account_id: int, wanted: Collection[str]) -> Counter[str]:

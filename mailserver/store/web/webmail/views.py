@@ -20,7 +20,7 @@ from mailserver.store.mail.flags import FLAGGED, SEEN, known_mask
 from mailserver.store.mail.mailboxes import Mailbox, keywords
 from mailserver.store.mail.whole_mailboxes import order
 from mailserver.store.mail.whole_mailboxes.columns import Field, columns
-from mailserver.store.schema.mail import content, message
+from mailserver.store.schema.mail.messages import content, message
 from mailserver.store.web.webmail.reading import Line, lines
 
 MEMBERS = 100

@@ -3,13 +3,13 @@ told again."""
 
 from sqlalchemy import bindparam, func, select
 
-from mailserver.model.preferences import Preferences
+from mailserver.model.account.preferences import Preferences
 from mailserver.store.account import filters, sessions
 from mailserver.store.account.sessions import Session
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail.access import Reach, Viewer
 from mailserver.store.mail.mailboxes import Mailbox
-from mailserver.store.schema.writing import outbox
+from mailserver.store.schema.mail.writing import outbox
 from mailserver.store.web import searches
 from mailserver.store.web.searches import Search
 from mailserver.store.web.webmail import folders

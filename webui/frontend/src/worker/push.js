@@ -1,4 +1,4 @@
-// What the service tells this browser while no page of it is looked at (mailserver/push/notifications.py).
+// What the service tells this browser while no page of it is looked at (mailserver/notices/push/notifications.py).
 
 const ICON = "/icone-192.png";
 

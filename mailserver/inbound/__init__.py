@@ -1,0 +1,1 @@
+"""What mail from outside is looked through for before its delivery: its peer, its author, junk, impersonation."""

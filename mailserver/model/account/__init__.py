@@ -1,0 +1,1 @@
+"""What an account chooses and uses, as values: preferences, quiet hours, programs, places of login."""

@@ -1,0 +1,1 @@
+"""Mail that people hand in: submission, mailings to very many people, messages taken back."""

@@ -1,0 +1,1 @@
+"""Tables of mail: mailboxes, messages, sharing, search, junk, what was deleted or taken back."""

@@ -1,0 +1,1 @@
+"""Tables of the service itself: the audit, bulletins, certificates, reports, upkeep."""

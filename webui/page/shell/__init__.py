@@ -1,0 +1,1 @@
+"""What surrounds a page: the applications, the folders, the menu of the settings."""

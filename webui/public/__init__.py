@@ -1,0 +1,1 @@
+"""What is served without a session: pages for everybody, and the figures for Prometheus."""
