@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 
+import httpx
 import pytest
 
 from tests.agenda.conftest import NAMESPACES, Client, Door, contact, event
@@ -97,6 +98,28 @@ def test_dates_that_do_not_fit_together(client: Client) -> None:
     for path in (f"{AGENDA}a.ics", f"{HOME}neu/"):
         answer = client.put_event(path, text)
         assert (answer.status_code, "valid-calendar-data" in answer.text) == (403, True)
+
+
+def test_bounds_of_dates_and_of_repetitions_are_told_and_named(client: Client) -> None:
+    """RFC 4791 sections 5.2.6 to 5.2.8: what is announced is taken, what lies beyond is refused for that."""
+    names = ("C:min-date-time", "C:max-date-time", "C:max-instances")
+    held = client.propfind(AGENDA, *names)[AGENDA]
+    first, last, most = (str(held[name].text) for name in names)
+    assert not client.propfind(CONTACTS, *names)[CONTACTS]
+
+    def put(start: str, end: str, more: str = "") -> httpx.Response:
+        return client.put_event(f"{AGENDA}a.ics", event("a", start=start, end=end, more=more))
+
+    assert put(first, f"{first[:8]}T010000Z").status_code == 201
+    assert put(f"{last[:8]}T220000Z", last).status_code == 204
+    assert put("20260907T080000Z", "20260907T090000Z", f"RRULE:FREQ=DAILY;COUNT={most}\n").status_code == 204
+    for start, end, more, name in (
+        ("15991231T230000Z", "15991231T235959Z", "", "min-date-time"),
+        ("90010101T000000Z", "90010101T010000Z", "", "max-date-time"),
+        ("20260907T080000Z", "20260907T090000Z", f"RRULE:FREQ=DAILY;COUNT={int(most) + 1}\n", "max-instances"),
+    ):
+        answer = put(start, end, more)
+        assert (answer.status_code, condition(answer.content)[0]) == (403, f"{{urn:ietf:params:xml:ns:caldav}}{name}")
 
 
 def test_a_range_that_is_too_long_to_expand(client: Client) -> None:

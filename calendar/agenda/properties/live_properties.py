@@ -9,6 +9,8 @@ from radicale import xmlutils
 from agenda.documents import HREF
 from agenda.properties.dead_properties import Rich
 from mailserver.addressbook import versions
+from mailserver.calendars import cleaning
+from mailserver.calendars.reading import MAX_OCCURRENCES
 from mailserver.store.agenda import agendas
 from mailserver.store.agenda.agenda_items import MAX_ITEM_OCTETS
 
@@ -135,6 +137,13 @@ def _calendar_data(element: ET.Element) -> None:
     _child(element, "C:calendar-data", **{"content-type": "text/calendar", "version": "2.0"})
 
 
+def _said(text: str) -> Callable[[ET.Element], object]:
+    def fill(element: ET.Element) -> None:
+        element.text = text
+
+    return fill
+
+
 def _largest(element: ET.Element) -> None:
     element.text = str(MAX_ITEM_OCTETS)
 
@@ -155,6 +164,9 @@ _MADE: Final[dict[str, "Callable[[BaseCollection, ET.Element], ET.Element | None
     "D:group-membership": _of_principals,
     "C:supported-collation-set": _of(agendas.CALENDAR, _collations("C")),
     "C:supported-calendar-data": _of(agendas.CALENDAR, _calendar_data),
+    "C:min-date-time": _of(agendas.CALENDAR, _said(cleaning.EARLIEST)),
+    "C:max-date-time": _of(agendas.CALENDAR, _said(cleaning.LATEST)),
+    "C:max-instances": _of(agendas.CALENDAR, _said(str(MAX_OCCURRENCES))),  # of a series that says how many
     "CR:supported-collation-set": _of(agendas.ADDRESS_BOOK, _collations("CR")),
     "CR:max-resource-size": _of(agendas.ADDRESS_BOOK, _largest),
 }

@@ -57,6 +57,8 @@ HORIZON = 2100
 LAST_CYCLE = 9560
 """From this year on, a rule is looked at for its first occurrence: 40 years at least are left until 9999."""
 
+EARLIEST, LATEST = f"{YEARS.start}0101T000000Z", f"{YEARS.stop - 1}1231T235959Z"
+
 UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """What iCalendar (RFC 5545 section 3.1) and XML 1.0 cannot carry."""
 _FOLD = re.compile(r"\r?\n[ \t]")
@@ -80,6 +82,14 @@ _BY_DAY: Final = ("BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYEASTER", "B
 _BY_TIME: Final = ("BYHOUR", "BYMINUTE", "BYSECOND")
 _FIRST_TIME: Final = {"HOURLY": 1, "MINUTELY": 2, "SECONDLY": 3}
 """How many of _BY_TIME only filter, instead of multiplying."""
+
+
+class OutOfTime(Refused):
+    """A date that lies before EARLIEST or (`late`) after LATEST."""
+
+    def __init__(self, *, late: bool) -> None:
+        super().__init__(Reason.INVALID, "A date out of all time")
+        self.late = late
 
 
 @dataclass(slots=True)
@@ -355,8 +365,9 @@ def _check_first(parts: dict[str, str], start: datetime.datetime) -> None:
 
 
 def _check_dates(value: str) -> None:
-    if any(int(year) not in YEARS for year in _YEAR.findall(value)):
-        raise Refused(Reason.INVALID, "A date out of all time")
+    for year in map(int, _YEAR.findall(value)):
+        if year not in YEARS:
+            raise OutOfTime(late=year >= YEARS.stop)
 
 
 def _start(text: str) -> datetime.datetime:
