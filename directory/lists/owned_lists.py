@@ -37,6 +37,7 @@ class OwnedDetails:
     waiting: int
     archived: Mapping[str, int]
     """Messages of the archive by whom they are for."""
+    archived_octets: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ def find(tx: Tx, owner: Principal, address: str) -> OwnedDetails | None:
         lists.members(tx, address),
         len(moderation_queue.waiting(tx, [address])),
         archived_posts.by_readers(tx, address),
+        archived_posts.octets(tx, address),
     )
 
 

@@ -42,6 +42,7 @@ def test_the_archive_of_a_list_is_turned_on_shown_and_emptied(academy: Instance)
         "address": "chorale@ac-exemple.fr",
         "readers": "none",
         "count": 0,
+        "octets": 0,
         "readers_then": {},
         "posts": [],
     }

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from directory.lists import archive_readers, membership, rosters
+from mailserver.background.housekeeping.archive_sizes import ArchiveSizes
 from mailserver.delivery.lists.member_keys import MemberKeys
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Refused
@@ -216,6 +217,29 @@ def test_retention_and_removal_take_what_is_theirs_and_nothing_that_somebody_has
     assert house.store.write_now(archived_posts.prune, now + DAY) == 1
     sweep(house)
     assert not stored(house, two.content_id)
+
+
+@both_engines
+def test_an_archive_holds_so_many_octets_and_the_oldest_go(house: House) -> None:
+    address, other = keeping(house, "chorale", [at("lea")]), keeping(house, "choeur", [at("lea")])
+    for subject in ("Un", "Deux", "Trois"):
+        assert not send(house, "tom", address, subject=subject)
+    assert not send(house, "tom", other, subject="Autre")
+    sizes = dict(map(tuple, house.read(lambda tx: list(tx.execute(select(content.c.subject, content.c.size))))))
+    assert house.read(archived_posts.octets, address) == sum(sizes[name] for name in ("Un", "Deux", "Trois"))
+
+    def keep(most: int) -> int:
+        lists_of = house.settings.lists.model_copy(update={"archive_size": most})
+        settings = house.settings.model_copy(update={"lists": lists_of})
+        keeper = ArchiveSizes(settings=settings, store=house.store, clock=house.store.clock)
+        return house.run(keeper.keep())
+
+    assert keep(sum(sizes.values())) == 0
+    assert keep(sizes["Deux"] + sizes["Trois"]) == 1
+    assert [line.subject for line in kept(house, address)] == ["Trois", "Deux"]
+    assert [line.subject for line in kept(house, other)] == ["Autre"]
+    assert keep(1) == 2
+    assert kept(house, address) == []
 
 
 def test_what_an_erased_author_wrote_goes(house: House) -> None:

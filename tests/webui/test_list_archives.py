@@ -81,6 +81,19 @@ def test_a_member_reads_months_conversations_and_messages_and_no_address(
     assert "0 message trouvé" in visitor.text
 
 
+def test_owners_and_readers_are_told_how_much_is_kept(
+    house: House, visitor: Visitor, emma: Principal, marc: Principal, chorale: str
+) -> None:
+    visitor.log_in(emma.login)
+    assert "Ces archives occupent" not in visitor.get(f"/s/liste/{chorale}").text
+    post(house, chorale, mail("Concert", body="x" * 2000))
+    said = visitor.get(f"/s/liste/{chorale}").text.replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert re.search(r"Ces archives occupent [2-4].Ko sur 2.Go : au-delà, leurs plus anciens messages partent", said)
+    visitor.log_in(marc.login)
+    said = " ".join(visitor.get(f"/s/liste/{chorale}/archives").text.split())
+    assert re.search(r"et 2.Go en tout.: au-delà, les plus anciens partent", said)
+
+
 def test_who_is_not_in_it_finds_no_page_and_who_was_no_longer(
     house: House, visitor: Visitor, marc: Principal, rose: Principal, chorale: str
 ) -> None:

@@ -43,6 +43,14 @@ def kept(guest: Guest, counts: Mapping[str, int]) -> str:
     return ", ".join(f"{words[Archive(one)]} ({number(count)})" for one, count in counts.items())
 
 
+def filled(guest: Guest, octets: int, most: int) -> str:
+    """How much an archive holds, and what becomes of what is more; empty: nothing is in it."""
+    if not octets:
+        return ""
+    text = guest._("Ces archives occupent %(used)s sur %(most)s : au-delà, leurs plus anciens messages partent.")
+    return text % {"used": guest.language.size(octets), "most": guest.language.size(most)}
+
+
 def opening(guest: Guest, found: Opened) -> str:
     """What its members are told: since when more people read it, and whether older messages, too."""
     if found.archive not in (Archive.MEMBERS, Archive.ACADEMY) or found.archive_opened < guest.now - TOLD_DAYS * DAY:

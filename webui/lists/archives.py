@@ -68,6 +68,8 @@ class ArchivePage:
     readers: str
     opening: str
     days: int
+    most: str
+    """Octets that are kept."""
     months: Sequence[Month]
     month: Month | None
     """The one that is shown; None: a search."""
@@ -129,6 +131,7 @@ async def show_archive(services: Services, visit: Visit) -> Response:
         archive_notes.readers(visit)[found.entry.archive],
         archive_notes.opening(visit, found.entry),
         services.settings.lists.archive_days,
+        visit.language.size(services.settings.lists.archive_size),
         months,
         month,
         rows(visit, groups),

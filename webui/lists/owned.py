@@ -63,6 +63,8 @@ class Form:
     older: bool = False
     kept: str = ""
     """How many messages of before are for whom."""
+    filled: str = ""
+    """How much its archive holds, of how much."""
     digest: bool = False
     state: str = ""
     """Of the list as the page showed it: several own one, and members leave by themselves."""
@@ -153,7 +155,8 @@ def _filled(services: Services, visit: Visit, found: OwnedDetails) -> Form:
         digest=entry.digest,
     )
     state = hashlib.sha256(repr(form).encode("utf-8", "replace")).hexdigest()[:16]
-    return replace(form, kept=archive_notes.kept(visit, found.archived), state=state)
+    filled = archive_notes.filled(visit, found.archived_octets, services.settings.lists.archive_size)
+    return replace(form, kept=archive_notes.kept(visit, found.archived), filled=filled, state=state)
 
 
 # ---------------------------------------------------------------------- one list
@@ -382,6 +385,7 @@ def _posted(visit: Visit, before: Form, *, may_query: bool) -> Form:
         archive=archive if archive in set(Archive) else before.archive,
         older=form.has("anciens"),
         kept=before.kept,
+        filled=before.filled,
         digest=form.has("condense"),
         state=form.text("etat")[:64],
     )

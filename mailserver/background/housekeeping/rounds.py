@@ -7,6 +7,7 @@ import structlog
 
 from mailserver.background.housekeeping import archive_openings, mail, states
 from mailserver.background.housekeeping.archive_openings import ArchiveOpenings
+from mailserver.background.housekeeping.archive_sizes import ArchiveSizes
 from mailserver.background.housekeeping.auto_replies import Answers
 from mailserver.background.housekeeping.certificates import CertificateNotices
 from mailserver.background.housekeeping.forwards import NewForwards
@@ -75,6 +76,7 @@ class Housekeeper:
         self._certificates = CertificateNotices(settings=settings, store=store, post=post, house=house, clock=clock)
         self._new_forwards = NewForwards(store=store, directory=directory, post=post, house=house, clock=clock)
         self._openings = ArchiveOpenings(store=store, directory=directory, post=post, house=house, clock=clock)
+        self._archive_sizes = ArchiveSizes(settings=settings, store=store, clock=clock)
         self._unusual_logins = UnusualLogins(store=store, directory=directory, post=post, house=house, clock=clock)
         self._forwards = Forwards(
             settings=settings,
@@ -151,6 +153,7 @@ class Housekeeper:
         posts = await self._try("messages of lists", self._forget_posts)
         await self._try("members of lists", self._forget_members)
         archived = await self._try("archives of lists", self._forget_archived)
+        archived = max(archived, await self._try("size of archives", self._archive_sizes.keep))
         opened = await self._try("archives opened to more people", self._openings.tell)
         is_done = posts < list_posts.PRUNED and told < NOTICES and ending < NOTICES and swept < caretaking.SWEPT
         is_done = is_done and opened < archive_openings.TOLD

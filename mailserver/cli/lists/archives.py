@@ -46,14 +46,23 @@ def archive(
     found = read(settings, lambda tx: archive_pages.newest(tx, ArchiveView(entry.address), limit))
     counts = read(settings, lambda tx: archived_posts.by_readers(tx, entry.address))
     count = sum(counts.values())
+    octets = read(settings, lambda tx: archived_posts.octets(tx, entry.address))
     if as_json:
         posts = [{"id": one.id, "date": one.date, "author": one.author, "subject": one.subject} for one in found]
         facts = {"address": whole, "readers": entry.archive.value, "count": count, "readers_then": counts}
+        facts["octets"] = octets
         print(as_text({**facts, "posts": posts}))
         return
     for one in found:
         print(f"{one.id}  {utc(one.date)}  {one.author}  {one.subject}")
     print(_("{count} messages, lus par : {readers}.", count=count, readers=entry.archive.value))
+    print(
+        _(
+            "{octets} octets sur {most} : au-delà, les plus anciens partent.",
+            octets=octets,
+            most=settings.lists.archive_size,
+        )
+    )
     if counts:
         then = ", ".join(f"{readers} {many}" for readers, many in counts.items())
         print(_("Lecteurs d’alors, qui le restent : {then} ; `list set --older` ajoute ceux d’à présent.", then=then))

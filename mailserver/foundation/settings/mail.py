@@ -299,6 +299,8 @@ class Lists(Section):
     """When the messages of a day are sent to members who want one message a day."""
     archive_days: int = Field(default=1095, ge=1, le=36500)
     """How long lists with an archive keep what they have sent on."""
+    archive_size: int = Field(default=2 * 1024**3, ge=1024 * 1024, le=1024**4)
+    """Octets of it that each of them keeps: past that the oldest messages go."""
 
 
 class Filters(Section):

@@ -105,6 +105,32 @@ def prune(tx: Tx, oldest: int) -> int:
     return gone or _some(tx, and_(archived_post.c.withdrawal_id > 0, ~undone))
 
 
+def grown(tx: Tx, since: int) -> list[str]:
+    """Lists that have kept something since then."""
+    mine = (archived_post.c.internal_date >= since, archived_post.c.list != "")
+    return list(tx.execute(select(archived_post.c.list).where(*mine).distinct()).scalars())
+
+
+def octets(tx: Tx, address: str) -> int:
+    """How much a list has kept, what was taken back and may come again included."""
+    sizes = select(func.coalesce(func.sum(content.c.size), 0)).join(archived_post)
+    return int(tx.execute(sizes.where(archived_post.c.list == address)).scalar_one())
+
+
+def shorten(tx: Tx, address: str, most: int) -> int:
+    """Let go of the oldest of a list until it holds no more octets than that; how many, PRUNED where there may be
+    more."""
+    over, numbers = octets(tx, address) - most, []
+    oldest = select(archived_post.c.id, content.c.size).join(content).where(archived_post.c.list == address)
+    rows = tx.execute(oldest.order_by(archived_post.c.internal_date, archived_post.c.id).limit(PRUNED))
+    for number, size in map(tuple, rows):
+        if over <= 0:
+            break
+        numbers.append(number)
+        over -= size
+    return _delete(tx, archived_post.c.id.in_(numbers)) if numbers else 0
+
+
 _UNDOABLE = ("taking", "taken", "restoring")
 """States of an act that may still be undone (`mailserver.store.withdrawal.rows.State`)."""
 
