@@ -52,6 +52,8 @@ names = st.text(max_size=30) | st.sampled_from(
 
 
 @settings(max_examples=300, deadline=None)
+@example("Zoé", '@"¡')
+@example("@(é", "@\\é")
 @given(names, names)
 def test_what_we_write_ourselves_is_taken(author: str, sender: str) -> None:
     """Whatever people, boxes and lists are called."""

@@ -103,8 +103,10 @@ def envelope_fields(message: NewMessage, *, bcc: bool = False) -> bytes:
 
 
 def _plain_name(author: Correspondent) -> Correspondent:
-    """The author without angle brackets in the name, which `originators` refuses."""
-    return author._replace(name=author.name.translate(_NO_BRACKETS))
+    """The author without angle brackets in the name, which `originators` refuses, nor a quotation mark within encoded
+    words: who decodes them first would read all that follows as quoted, the address included."""
+    name = author.name.translate(_NO_BRACKETS)
+    return author._replace(name=name if name.isascii() else name.replace('"', "'"))
 
 
 _NO_BRACKETS = dict.fromkeys(map(ord, "<>\ufe64\ufe65\uff1c\uff1e"), " ")

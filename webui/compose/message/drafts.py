@@ -257,10 +257,10 @@ def _several(value: object) -> list[object]:
 
 
 def _attachments(octets: bytes, root: Part) -> list[Attachment]:
-    """Files, and the pictures that the HTML shows."""
-    files = [message_parts.file(part, octets) for part in root.attachments()]
-    shown = [
-        replace(message_parts.file(part, octets), content_id=part.content_id if part.type.startswith("image/") else "")
-        for part in message_parts.within(root)
+    """Files, and the pictures that the HTML shows, or will once it is kept, too."""
+    return [
+        replace(message_parts.file(part, octets), content_id="" if part.is_attachment else part.content_id)
+        if part.type.startswith("image/")
+        else message_parts.file(part, octets)
+        for part in (*root.attachments(), *message_parts.within(root))
     ]
-    return [*files, *shown]
