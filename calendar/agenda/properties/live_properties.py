@@ -9,8 +9,8 @@ from radicale import xmlutils
 from agenda.documents import HREF
 from agenda.properties.dead_properties import Rich
 from mailserver.addressbook import versions
-from mailserver.calendars import cleaning
-from mailserver.calendars.reading import MAX_OCCURRENCES
+from mailserver.calendars.icalendar import cleaning
+from mailserver.calendars.icalendar.reading import MAX_OCCURRENCES
 from mailserver.store.agenda import agendas
 from mailserver.store.agenda.agenda_items import MAX_ITEM_OCTETS
 
