@@ -1,5 +1,7 @@
 """Clocks that a test puts forward."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -25,6 +27,14 @@ class MovingClock(SystemClock):
             when += timedelta(days=1)
         self.ahead += when.timestamp() - self.now()
         return when
+
+    @contextmanager
+    def at(self, when: datetime) -> Iterator[None]:
+        """It is that moment; afterwards time goes on from where it was."""
+        ahead = self.ahead
+        self.ahead += when.timestamp() - self.now()
+        yield
+        self.ahead = ahead
 
 
 class SteppedClock(SystemClock):

@@ -581,16 +581,12 @@ def test_a_message_is_traced_by_its_envelope_alone(house: House, console: Visito
 def test_the_day_on_which_the_hour_changes_has_all_its_hours(house: House, console: Visitor, phone: Phone) -> None:
     """It has 25 in autumn: what happens in the last one is of that day, in traces and in the record."""
     reader, day = house.person("Nuit", "Longue"), "2026-10-25"
-    late = int(datetime(2026, 10, 25, 23, 30, tzinfo=PARIS).timestamp())
-    house.deliver(reader, mail("Tard"))
-    trace = update(message_trace).where(message_trace.c.recipients.contains(reader.address)).values(at=late)
-    house.store.write_now(lambda tx: tx.execute(trace))
+    with house.clock.at(datetime(2026, 10, 25, 23, 30, tzinfo=PARIS)):
+        house.deliver(reader, mail("Tard"))
+        house.store.write_now(audit.record, ORIGIN, Action.CHANGED, reader.account_id, Cause("plain", text="tard"))
     path = f"/admin/suivi?a={reader.address}&depuis={day}&jusqua="
     assert "Reçu et déposé" in opened(console, house, phone, path + day)
     assert "Reçu et déposé" not in opened(console, house, phone, path + "2026-10-24")
-    house.clock.ahead += (away := late - house.clock.now())
-    house.store.write_now(audit.record, ORIGIN, Action.CHANGED, reader.account_id, Cause("plain", text="tard"))
-    house.clock.ahead -= away
     path = f"/admin/journal?compte={reader.login}&acte=changed&depuis={day}&jusqua="
     assert opened(console, house, phone, path + day).count('<th scope="row">') == 1
     assert opened(console, house, phone, path + "2026-10-24").count('<th scope="row">') == 0

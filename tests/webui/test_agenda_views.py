@@ -99,6 +99,26 @@ def test_classes_are_met_coloured_and_found(
     assert visitor.post("/agenda/classes", {"classe": ["x"] * 61, "couleur": ["bleu"] * 61}).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("at", "query", "begins"),
+    [
+        ("2026-12-31T10:20+01:00", "", "2026-12-31 11:00"),
+        ("2026-12-31T23:30+01:00", "", "2027-01-01 00:00"),
+        ("2026-12-31T23:30+01:00", "?jour=2026-12-31", "2026-12-31 23:00"),
+        ("2026-12-31T23:30+01:00", "?jour=2027-01-01", "2027-01-01 08:00"),
+        ("2027-03-28T01:10+01:00", "?jour=2027-03-28", "2027-03-28 03:00"),  # there is no 02:00
+        ("2027-10-31T02:50+02:00", "", "2027-10-31 03:00"),  # 02:00 comes again, and nobody would know which is meant
+    ],
+)
+def test_a_new_event_begins_with_the_next_full_hour(
+    house: House, visitor: Visitor, person: Principal, at: str, query: str, begins: str
+) -> None:
+    with house.clock.at(datetime.datetime.fromisoformat(at)):
+        visitor.log_in(person.login, interface="complet")
+        visitor.get(f"/agenda/nouveau{query}")
+    assert f"{visitor.field('debut_jour')} {visitor.field('debut_heure')}" == begins
+
+
 def test_the_month_beside_has_weeks_holidays_and_turns_alone(visitor: Visitor, person: Principal) -> None:
     visitor.log_in(person.login, interface="complet")
     visitor.get("/agenda/semaine/2026-12-02")

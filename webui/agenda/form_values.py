@@ -217,18 +217,30 @@ def _date(text: str) -> datetime.date | None:
 
 def fresh(visit: Visit) -> Draft:
     """A new event as the address asks for it: a day, an hour, minutes; the next full hour of today without."""
-    now = words.now(visit).replace(tzinfo=None)
-    day = _date(visit.query("jour")) or now.date()
+    asked, today = _date(visit.query("jour")), words.today(visit)
+    day = asked or today
     try:
-        time = datetime.time.fromisoformat(visit.query("heure")).replace(tzinfo=None)
+        start = datetime.datetime.combine(day, datetime.time.fromisoformat(visit.query("heure")).replace(tzinfo=None))
     except ValueError:
-        time = datetime.time(min(now.hour + 1, 23) if day == now.date() else visit.preferences.day_begins)
+        start = _next_hour(visit) if day == today else _at(day, visit.preferences.day_begins)
+        if asked == today != start.date():
+            start = _at(today, 23)
     length = visit.query("duree")
     minutes = int(length) if length.isascii() and length.isdigit() and len(length) < 5 else 60
-    start = datetime.datetime.combine(day, time)
     zone, reminder = words.zone_of(visit).key, visit.preferences.reminder
     if visit.query("journee"):
         start = datetime.datetime.combine(day, datetime.time())
         return Draft("", start, start + datetime.timedelta(days=1), all_day=True, zone=zone, reminder=reminder)
     end = start + datetime.timedelta(minutes=max(5, minutes))
     return Draft(visit.query("titre")[:MAX_TITLE], start, end, zone=zone, reminder=reminder)
+
+
+def _at(day: datetime.date, hour: int) -> datetime.datetime:
+    return datetime.datetime.combine(day, datetime.time(hour))
+
+
+def _next_hour(visit: Visit) -> datetime.datetime:
+    """The next full hour on the person's clock: before midnight that of tomorrow, and none that a change leaves out."""
+    now, later = (datetime.datetime.fromtimestamp(at, words.zone_of(visit)) for at in (visit.now, visit.now + 3600))
+    found = later.replace(minute=0, second=0, microsecond=0, tzinfo=None)
+    return found if found > now.replace(tzinfo=None) else found + datetime.timedelta(hours=1)
