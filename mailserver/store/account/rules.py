@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import BigInteger, bindparam, delete, func, insert, select
 
 from mailserver.model.identity import Population
 from mailserver.model.rules import Brake, Rules
@@ -19,6 +19,8 @@ NOBODY = -1
 DENY = "deny"
 MAX_REASON = 300
 
+_LOCK_KEY = 0x72756C65
+_LOCK = Statement(select(func.pg_advisory_xact_lock(bindparam("key", type_=BigInteger))))
 _DENIED = Statement(
     select(population_rule.c.sender, population_rule.c.recipient).where(population_rule.c.verdict == DENY)
 )
@@ -52,6 +54,7 @@ def brakes(tx: Tx) -> list[Brake]:
 
 def forbid(tx: Tx, origin: Origin, sender: Population, recipient: Population, *, denied: bool) -> None:
     """Forbid or allow a population to write to another."""
+    _lock(tx)
     tx.execute(
         delete(population_rule).where(
             population_rule.c.sender == sender.value, population_rule.c.recipient == recipient.value
@@ -72,6 +75,7 @@ def forbid(tx: Tx, origin: Origin, sender: Population, recipient: Population, *,
 
 def set_table(tx: Tx, origin: Origin, name: str, denied: Iterable[tuple[Population, Population]]) -> None:
     """Replace the whole table; `name` is what the audit calls it."""
+    _lock(tx)
     tx.execute(delete(population_rule))
     rows = [{"sender": sender.value, "recipient": other.value, "verdict": DENY} for sender, other in sorted(denied)]
     if rows:
@@ -105,6 +109,12 @@ def release(tx: Tx, origin: Origin, population: Population) -> bool:
         audit.record(tx, origin, Action.RELEASED, 0, Cause("population", population=(population.value,)))
     tx.changed(NOBODY, NEWS)
     return was_on
+
+
+def _lock(tx: Tx) -> None:
+    """Whoever changes the table does so after another: of two presets at once the rows of both would be left."""
+    if tx.dialect == "postgresql":
+        tx.one(_LOCK, key=_LOCK_KEY)
 
 
 def _forget(tx: Tx, population: Population) -> None:

@@ -9,13 +9,13 @@ import structlog
 from mailserver.model.errors import Temporary
 from mailserver.store.engine import news
 from mailserver.store.engine.connections import Session, Sessions
-from mailserver.store.engine.engines import Backend, asks_again, brief, has_ended, translate
+from mailserver.store.engine.engines import Backend, asks_again, brief, has_ended, translate, was_met
 from mailserver.store.engine.unit import NOT_DONE, Uncertain, Unit
 
 log = structlog.get_logger("store")
 
 RETRIES = 5
-"""Times a unit that met a deadlock, a serialisation failure or a dead connection is run."""
+"""Times a unit that met a deadlock, a serialisation failure, a dead connection or another one's row is run."""
 FIRST_PAUSE = 0.005
 """Seconds before the second run, doubled for each further one and scattered, so that rivals part."""
 DOUBTED_SECONDS = 60.0
@@ -33,10 +33,12 @@ class Failed(Exception):
         self.uncertain = uncertain
         """It may have been committed: running it again could do it twice."""
 
-    def answer(self) -> Temporary:
+    def answer(self) -> BaseException:
         cause = self.__cause__
         if self.uncertain:
             return Uncertain("The database is out of reach")
+        if cause is not None and was_met(cause):  # every time: it met nobody, it is wrong
+            return cause
         told = translate(cause) if cause is not None else None
         return told if isinstance(told, Temporary) else Temporary("The database is out of reach")
 
@@ -127,7 +129,7 @@ class Committing:
             if isinstance(cause, Failed | _Spoiled):
                 raise
             uncertain = committing and ended
-            again = not uncertain and (ended or asks_again(cause))
+            again = not uncertain and (ended or asks_again(cause) or was_met(cause))
             raise Failed(cause, again=again, uncertain=uncertain) from cause
         return left
 
@@ -173,7 +175,7 @@ class Committing:
         except Exception as error:
             session.tx.take_changes()
             ended = has_ended(session.driver, self._backend.dialect)
-            again = ended or asks_again(error)
+            again = ended or asks_again(error) or was_met(error)
             if again or (not self._backend.is_shared and not session.driver.in_transaction):
                 raise Failed(error, again=again) from error
             if not alone and not savepoint:

@@ -178,7 +178,17 @@ def has_ended(driver: Any, dialect: str) -> bool:
 
 def asks_again(error: BaseException) -> bool:
     """A deadlock or serialisation failure: PostgreSQL wants the whole transaction again (SQLSTATE class 40)."""
-    return str(getattr(_cause(error), "sqlstate", "") or "").startswith("40")
+    return _sqlstate(error).startswith("40")
+
+
+def was_met(error: BaseException) -> bool:
+    """A row that was not there when a unit looked, or was: on PostgreSQL another unit may have come between. Run again,
+    it finds what is there now, and changes or refuses that."""
+    return _sqlstate(error) in ("23503", "23505")
+
+
+def _sqlstate(error: BaseException) -> str:
+    return str(getattr(_cause(error), "sqlstate", "") or "")
 
 
 def translate(error: BaseException) -> BaseException:

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailserver.model.sending.sending_limits import DAY, LONGEST, MINUTE, Minute, Usage
@@ -134,7 +134,7 @@ def allow(tx: Tx, account_id: int, times: int, until: int) -> None:
     """Let an account send so many times as much as others, until then; 1: no more than they."""
     tx.execute(delete(sending_allowance).where(sending_allowance.c.account_id == account_id))
     if times > 1:
-        tx.insert_ignore(sending_allowance, {"account_id": account_id, "factor": times, "until": until})
+        tx.execute(insert(sending_allowance), {"account_id": account_id, "factor": times, "until": until})
 
 
 def allowances(tx: Tx) -> list[Allowance]:
