@@ -174,10 +174,22 @@ class Forwards:
         """End those whose addresses have taken nothing for long, and tell their owners; how many."""
         since = int(self._clock.now()) - FAILING_DAYS * DAY
         found = await self._store.read(forwards.failing, since, FAILING_MESSAGES, ENDED_AT_ONCE)
-        for one in found:
-            await self.cancel(one.account_id, SERVICE)
-            await self._tell(one.account_id, one.address, notices.BY_TARGET)
-        return len(found)
+        return sum([await self._end(one) for one in found])
+
+    async def _end(self, one: Forwarding) -> bool:
+        """Whether it still took nothing, so that it ends; whom its owner asks meanwhile is asked on."""
+        ended = partial(_end_failing, one=one)
+        try:
+            if (await self._documents.read(one.account_id)).document.forward is None:
+                await self._store.write(ended)
+            else:
+                await self._documents.revise(one.account_id, _without, SERVICE, ended)
+        except Refused as refusal:
+            if refusal.reason is not Reason.NOT_FOUND:
+                raise
+            return False
+        await self._tell(one.account_id, one.address, notices.BY_TARGET)
+        return True
 
     async def _check(self, principal: Principal, address: str) -> None:
         """Whether mail of somebody may be sent on there. Raises as `ask`."""
@@ -260,6 +272,11 @@ def _cancel(tx: Tx, account_id: int, address: str, origin: Origin) -> bool:
     if address:
         _record(tx, origin, account_id, Cause("forward-off", address=address))
     return had_agreed
+
+
+def _end_failing(tx: Tx, one: Forwarding) -> None:
+    forwards.end(tx, one)
+    _record(tx, SERVICE, one.account_id, Cause("forward-off", address=one.address))
 
 
 def _record(tx: Tx, origin: Origin, account_id: int, detail: Cause) -> None:

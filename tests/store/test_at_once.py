@@ -122,6 +122,21 @@ def test_of_two_tables_of_rules_one_is_left(store: Store, make_store: StoreMaker
     assert store.read_now(rules.load).denied == {(Population.PUPIL, Population.STAFF)}
 
 
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+def test_two_relays_count_what_an_address_refuses(store: Store, make_store: StoreMaker, edupont: int) -> None:
+    token, target = b"t" * 32, "loin@x.fr"
+    store.write_now(forwards.ask, edupont, target, token, LATER)
+    store.write_now(forwards.agree, token)
+
+    def judge(tx: Tx) -> None:
+        forwards.judge(tx, edupont, (), (target,))
+
+    behind(make_store, judge, judge)
+    agreed, _ = store.read_now(forwards.of_account, edupont)
+    assert agreed is not None
+    assert agreed.refusals == 2
+
+
 async def test_what_is_there_for_good_is_an_error_still(store: Store) -> None:
     """It is tried again a few times, for a row might be another's, and then said as it is."""
 

@@ -1,6 +1,7 @@
 """Mail that is sent on: asked of whoever reads the address, agreed to behind a link, ended by its owner, by IT, by an
 address that refuses; and owners are told, whichever door it was set by."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from email import message_from_bytes, policy
@@ -299,6 +300,54 @@ def test_an_address_that_refuses_for_days_gets_nothing_more(house: House, rose: 
     assert "Vos messages ne sont plus renvoyés" in told(house, rose)
     documents = Documents(settings=house.settings, store=house.store)
     assert house.run(documents.read(rose.account_id)).document.forward is None
+
+
+def test_who_agreed_again_meanwhile_goes_on_to_get_it(
+    house: House, rose: Principal, browser: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And whom its owner asks meanwhile is asked on."""
+    target, other = (f"{name}-{rose.login}@ailleurs.fr" for name in ("plein", "autre"))
+    set_up(house, browser, target)
+    for _ in range(5):
+        house.store.write_now(forwards.judge, rose.account_id, (), (target,))
+    house.clock.ahead += 5 * DAY
+    parts = {"settings": house.settings, "store": house.store, "clock": house.clock}
+    service = Forwards(**parts, directory=house.directory, delivery=house.delivery, post=house.submission.post)  # type: ignore[arg-type]
+    read = house.store.read
+    documents = Documents(settings=house.settings, store=house.store)
+
+    def meanwhile(act: Callable[[], object]) -> Callable[..., Awaitable[object]]:
+        async def reading(function: Callable[..., object], *args: object) -> object:
+            answer = await read(function, *args)
+            if function is forwards.failing:
+                await asyncio.to_thread(act)
+            return answer
+
+        return reading
+
+    def agree_again() -> None:
+        browser.log_in(rose.login)
+        browser.post(PAGE, {"faire": "arreter"})
+        house.clock.ahead += 1
+        set_up(house, browser, target)
+
+    def ask_another() -> None:
+        browser.log_in(rose.login)
+        ask(browser, other)
+
+    monkeypatch.setattr(house.store, "read", meanwhile(agree_again))
+    assert house.run(service.end_failing()) == 0
+    assert house.run(documents.read(rose.account_id)).document.forward == Forward(target)
+    assert "Vos messages ne sont plus renvoyés" not in house.subjects(rose, "INBOX")
+    for _ in range(5):
+        house.store.write_now(forwards.judge, rose.account_id, (), (target,))
+    house.clock.ahead += 5 * DAY
+    monkeypatch.setattr(house.store, "read", meanwhile(ask_another))
+    assert house.run(service.end_failing()) == 1
+    assert house.run(documents.read(rose.account_id)).document.forward is None
+    _, asked = house.run(service.current(rose.account_id))
+    assert asked is not None
+    assert asked.address == other
 
 
 def test_a_script_like_ours_hides_nothing(house: House, rose: Principal, browser: Visitor) -> None:

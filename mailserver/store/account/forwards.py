@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, insert, select, update
+from sqlalchemy import Select, bindparam, case, delete, insert, select, update
 
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
@@ -112,13 +112,32 @@ def judge(tx: Tx, account_id: int, taken: Collection[str], refused: Collection[s
     found, _asked_one = of_account(tx, account_id)
     if found is None:
         return
-    mine = forwarding.c.account_id == account_id, forwarding.c.agreed == 1
+    mine = (
+        forwarding.c.account_id == account_id,
+        forwarding.c.agreed == 1,
+        forwarding.c.address == found.address,
+    )
     if found.address in taken:
         if found.refused:
             tx.execute(update(forwarding).where(*mine).values(refusals=0, refused=0))
     elif found.address in refused:
-        values = {"refusals": found.refusals + 1, "refused": found.refused or tx.now}
-        tx.execute(update(forwarding).where(*mine).values(**values))
+        # What relays find at the same moment is all counted.
+        first = case((forwarding.c.refused == 0, tx.now), else_=forwarding.c.refused)
+        tx.execute(update(forwarding).where(*mine).values(refusals=forwarding.c.refusals + 1, refused=first))
+
+
+def end(tx: Tx, one: Forwarding) -> None:
+    """Send on no more to an address that takes nothing. Raises Refused(NOT_FOUND): it has taken something by now, or
+    its owner has said something else."""
+    same = (
+        forwarding.c.account_id == one.account_id,
+        forwarding.c.agreed == 1,
+        forwarding.c.address == one.address,
+        forwarding.c.since == one.since,
+        forwarding.c.refused == one.refused,
+    )
+    if not tx.execute(delete(forwarding).where(*same)).rowcount:
+        raise Refused(Reason.NOT_FOUND, "Something else holds by now")
 
 
 def failing(tx: Tx, since: int, refusals: int, most: int) -> Sequence[Forwarding]:
