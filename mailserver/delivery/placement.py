@@ -3,7 +3,7 @@
 import contextlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailserver.accounts.provision import provision
 from mailserver.model.errors import Reason, Refused, Temporary
@@ -55,26 +55,32 @@ def inbox(tx: Tx, account_id: int) -> int:
 class Shared:
     """An appearance in a mailbox of others."""
 
+    account_id: int
+    """Whose filter files it there."""
     viewer: Viewer
     reach: Reach
     flags: tuple[str, ...]
 
 
-def apart(tx: Tx, placements: Placements, size: int, quota: Quota) -> tuple[Placements, dict[int, Shared]]:
+AllShared = dict[int, list[Shared]]
+"""By the number of the mailbox: there is one copy in each, whoever files it."""
+
+
+def apart(tx: Tx, placements: Placements, size: int, quota: Quota) -> tuple[Placements, AllShared]:
     """The placements in accounts' own mailboxes, and those in others' by the number of the mailbox: whoever files there
     has the right to insert, and its owner has room."""
     own: dict[int, tuple[Placement, ...]] = dict(placements)
-    shared: dict[int, Shared] = {}
+    shared: AllShared = {}
     for account_id, some in placements.items():
         if all(one.viewer is None for one in some):
             continue
         mine: list[Placement] = []
         for one in some:
-            found = _reached(tx, one, size, quota) if one.viewer is not None else None
-            if found is None:
+            reach = _reached(tx, one, size, quota) if one.viewer is not None else None
+            if one.viewer is None or reach is None:
                 mine.append(one if one.viewer is None else Placement(flags=one.flags))
             else:
-                shared.setdefault(found.reach.box.id, found)
+                shared.setdefault(reach.box.id, []).append(Shared(account_id, one.viewer, reach, one.flags))
         own[account_id] = tuple(mine)
     return own, shared
 
@@ -89,13 +95,31 @@ def of_others(tx: Tx, placed: Iterable[Placement]) -> set[int]:
     return found
 
 
-def _reached(tx: Tx, placement: Placement, size: int, quota: Quota) -> Shared | None:
+def _reached(tx: Tx, placement: Placement, size: int, quota: Quota) -> Reach | None:
     assert placement.viewer is not None
     try:
-        reach = access.appendable(tx, placement.viewer, placement.mailbox, size, 1, quota)
+        return access.appendable(tx, placement.viewer, placement.mailbox, size, 1, quota)
     except Refused:
         return None
-    return Shared(placement.viewer, reach, placement.flags)
+
+
+def still_held(tx: Tx, shared: AllShared) -> tuple[dict[int, Shared], list[Shared]]:
+    """Of each mailbox whose filter files there, and those whose right was taken back while this unit waited: it is
+    asked for again once all are locked, as `acl.change` locks them."""
+    filed: dict[int, Shared] = {}
+    lost: list[Shared] = []
+    for mailbox_id, some in shared.items():
+        for one in some:
+            try:
+                rights = one.reach.rights
+                if tx.dialect != "sqlite":  # which has one writer
+                    _, rights = access.require(tx, one.viewer, mailbox_id, "i")
+            except Refused:
+                lost.append(one)
+            else:
+                filed[mailbox_id] = replace(one, reach=replace(one.reach, rights=rights))
+                break
+    return filed, lost
 
 
 def place_shared(tx: Tx, shared: Mapping[int, Shared], content_id: int, size: int, provenance: Provenance) -> None:

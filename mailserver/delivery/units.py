@@ -9,7 +9,7 @@ import structlog
 
 from mailserver.delivery import placement
 from mailserver.delivery.envelope import CameBack, Memory, Part, Post
-from mailserver.delivery.placement import Placement, Placements, Shared
+from mailserver.delivery.placement import AllShared, Placement, Placements
 from mailserver.model.errors import Refused
 from mailserver.model.messages.provenance import Provenance
 from mailserver.store.account import filter_memory
@@ -203,7 +203,7 @@ def deliver_unit(
     Returns the content's id, whether `prepared` became it, and the INBOX of each account that got it there.
     """
     content_id, used = messages.store_content(tx, prepared)
-    shared: dict[int, Shared] = {}
+    shared: AllShared = {}
     if placements:
         accounts, told = _told(accounts, placements)
         told, shared = placement.apart(tx, told, prepared.size, quota)
@@ -224,15 +224,35 @@ def deliver_unit(
     taken = {*targets.values(), *(mailbox_id for mailbox_id, _ in wanted)}
     shared = {mailbox_id: one for mailbox_id, one in shared.items() if mailbox_id not in taken}
     if wanted or shared:
-        mailboxes.lock_all(tx, [*targets.values(), *shared, *(mailbox_id for mailbox_id, _ in wanted)])
-        placement.place(tx, wanted, content_id, prepared.size, provenance)
-        placement.place_shared(tx, shared, content_id, prepared.size, provenance)
+        _place(tx, targets, wanted, shared, content_id, prepared.size, provenance)
     if len(targets) == 1 and not wanted and not shared:
         ((account, inbox),) = targets.items()
         messages.place(tx, account, inbox, content_id, prepared.size, provenance=provenance)
     elif targets:
         messages.place_many(tx, targets, content_id, prepared.size, provenance)
     return content_id, used, targets
+
+
+def _place(
+    tx: Tx,
+    targets: dict[int, int],
+    wanted: placement.Wanted,
+    shared: AllShared,
+    content_id: int,
+    size: int,
+    provenance: Provenance,
+) -> None:
+    """Lock everything that is filled, `targets` among it, and fill what has placements. Who may file with others no
+    more by then has it in INBOX."""
+    inboxes = {one.account_id: placement.inbox(tx, one.account_id) for some in shared.values() for one in some}
+    placed = (mailbox_id for mailbox_id, _ in wanted)
+    mailboxes.lock_all(tx, [*targets.values(), *shared, *inboxes.values(), *placed])
+    filed, lost = placement.still_held(tx, shared)
+    own = dict(wanted)
+    for one in lost:
+        own.setdefault((inboxes[one.account_id], one.account_id), one.flags)
+    placement.place(tx, own, content_id, size, provenance)
+    placement.place_shared(tx, filed, content_id, size, provenance)
 
 
 def _told(accounts: Sequence[int], placements: Placements) -> tuple[list[int], Placements]:

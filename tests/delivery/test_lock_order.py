@@ -15,12 +15,15 @@ from mailserver.delivery.placement import SPAM, Placement, Placements
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.store.account.filter_memory import Kind
 from mailserver.store.engine import migrate
-from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import access, blobs, mailboxes
+from mailserver.store.engine.transactions import Store, Tx
+from mailserver.store.mail import access, blobs, mailboxes, messages
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.access.rights import parse
+from mailserver.store.mail.flags import FLAGGED
 from mailserver.store.record.audit import Origin
+from tests.conftest import StoreMaker
 from tests.store.conftest import create_account
+from tests.store.test_moments import behind
 from tests.waiting import until
 
 ORIGIN = Provenance(Door.SMTP)
@@ -88,6 +91,30 @@ def test_what_a_filter_puts_into_anothers_mailbox_is_locked_in_its_turn(
     filing = part(store, 2, files, placements={files: (shared,)})
     assert cross(store, monkeypatch, [part(store, 1, files), filing], [part(store, 3, owner, files)]) == []
     assert store.read_now(mailboxes.get, owner, "INBOX").messages == 2
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+def test_a_right_to_file_that_is_taken_back_is_gone_for_a_filter_that_waits(
+    store: Store, make_store: StoreMaker
+) -> None:
+    """What it would have filed with others is in its own INBOX, with its flags; who still may files it."""
+    owner, files, other = (store.write_now(create_account, login) for login in ("edupont", "mmartin", "lpetit"))
+    me, origin = Viewer.of(owner, "edupont"), Origin("edupont", "test")
+    for login in ("mmartin", "lpetit"):
+        store.write_now(access.change, me, "INBOX", login, "=", parse("li"), origin, negative=False)
+
+    def shared(account: int, login: str) -> Placements:
+        return {account: (Placement("Partagés/edupont/INBOX", ("\\Flagged",), viewer=Viewer.of(account, login)),)}
+
+    def take_back(tx: Tx) -> None:
+        access.change(tx, me, "INBOX", "mmartin", "=", parse("l"), origin, negative=False)
+
+    both = shared(files, "mmartin") | shared(other, "lpetit")
+    sent = part(store, 1, files, other, placements=both)
+    behind(make_store, take_back, lambda tx: deliver_parts(tx, [sent], {}, 3600))
+    found = [store.read_now(mailboxes.get, account, "INBOX") for account in (owner, files, other)]
+    assert [box.messages for box in found] == [1, 1, 0]
+    assert store.read_now(messages.fetch_uids, files, found[1].id, ("uid", "flags"), [1])[0][1] == FLAGGED
 
 
 @pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
