@@ -52,7 +52,8 @@ async def delete_acl(session: Session, command: wire.DeleteAcl) -> Outputs:
 
 
 def _origin(session: Session) -> Origin:
-    return Origin(session.principal.login, "imap", session.connection.peer)
+    who = session.principal
+    return Origin(who.login, "imap", session.connection.peer, who.account_id, who.login_version)
 
 
 async def get_acl(session: Session, command: wire.GetAcl) -> Outputs:

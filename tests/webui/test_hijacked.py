@@ -13,7 +13,7 @@ from mailserver.filters.documents import Documents
 from mailserver.filters.rules import Blocked, Document
 from mailserver.filters.rules.forward import Forward
 from mailserver.mime.writing.fields import Correspondent
-from mailserver.model.clock import HOUR
+from mailserver.model.clock import DAY, HOUR
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal
 from mailserver.model.messages.provenance import Door, Provenance
@@ -31,8 +31,12 @@ from mailserver.store.account import (
 )
 from mailserver.store.account.confirmed_answers import Said
 from mailserver.store.account.devices import Scope
+from mailserver.store.agenda import agenda_grants, agendas
+from mailserver.store.agenda.agenda_grants import Role
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import mailboxes, messages
+from mailserver.store.mail import access, mailboxes, messages
+from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.access.rights import parse
 from mailserver.store.queue import outbox, spool, traces
 from mailserver.store.queue.spool import HELD, Leased
 from mailserver.store.queue.traces import Step, Trace
@@ -40,6 +44,10 @@ from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.account.factors import one_time_password
+from mailserver.store.schema.agendas import collection, collection_grant
+from mailserver.store.schema.audits import audit as audited
+from mailserver.store.schema.mail import mailbox
+from mailserver.store.schema.sharing import mailbox_right
 from mailserver.store.upkeep import securing
 from mailserver.texts.causes import Cause
 from tests.webui.house import House, Visitor, mail
@@ -145,6 +153,73 @@ def secure(tx: Tx, victim: Principal) -> None:
 
 def undo(tx: Tx, victim: Principal) -> None:
     securing.undo(tx, ORIGIN, victim.account_id, documents.sent_on_to)
+
+
+def shares(house: House, victim: Principal) -> set[tuple[str, str, str]]:
+    """Whoever reaches something of the account, with what rights."""
+    mine = mailbox.c.account_id == victim.account_id
+    theirs = collection.c.account_id == victim.account_id
+
+    def rows(tx: Tx) -> set[tuple[str, str, str]]:
+        rights = select(mailbox.c.name, mailbox_right.c.identifier, mailbox_right.c.rights)
+        grants = select(collection.c.name, account.c.login, collection_grant.c.role)
+        found = tx.execute(rights.join(mailbox, mailbox.c.id == mailbox_right.c.mailbox_id).where(mine)).all()
+        joined = grants.join(collection, collection.c.id == collection_grant.c.collection_id)
+        found += tx.execute(joined.join(account, account.c.id == collection_grant.c.account_id).where(theirs)).all()
+        return {(str(one[0]), str(one[1]), str(one[2])) for one in found}
+
+    return house.store.read_now(rows)
+
+
+def test_what_a_thief_shared_ends_and_comes_back(
+    house: House, console: Visitor, phone: Phone, emma: Principal
+) -> None:
+    """What was shared before stays, but what was made more of it."""
+    victim, luc = house.person("Sam", "Partage"), house.person("Luc", "Confrere")
+    viewer, path = Viewer.of(victim.account_id, victim.login), f"/admin/comptes/{victim.account_id}/piratage"
+    held = {one.name: one.id for one in house.store.read_now(agendas.listing, victim.account_id)}
+
+    def give(box: str, who: str, rights: str) -> None:
+        change = partial(access.change, negative=False)
+        house.store.write_now(change, viewer, box, who, "=", parse(rights), ORIGIN)
+
+    def grant(name: str, who: Principal, role: Role) -> None:
+        house.store.write_now(agenda_grants.grant, victim.account_id, held[name], who.account_id, role, ORIGIN)
+
+    give("Sent", luc.login, "lr")
+    give("Drafts", luc.login, "lr")
+    grant("agenda", luc, Role.READ)
+    grant("taches", luc, Role.READ)
+
+    def was_long_ago(tx: Tx) -> None:
+        """The console's session would not outlive a clock that leaps."""
+        mine = select(mailbox.c.id).where(mailbox.c.account_id == victim.account_id)
+        tx.execute(update(mailbox_right).where(mailbox_right.c.mailbox_id.in_(mine)).values(since=tx.now - 3 * DAY))
+        theirs = collection_grant.c.collection_id.in_(held.values())
+        tx.execute(update(collection_grant).where(theirs).values(granted=tx.now - 3 * DAY))
+        rows = audited.c.account_id == victim.account_id
+        tx.execute(update(audited).where(rows).values(at=tx.now - 3 * DAY))
+
+    house.store.write_now(was_long_ago)
+    before = shares(house, victim)
+    give("INBOX", emma.login, "lr")
+    give("Drafts", luc.login, "lrswite")
+    grant("agenda", luc, Role.WRITE)
+    grant("contacts", emma, Role.READ)
+    stolen = shares(house, victim)
+    text = opened(console, house, phone, path)
+    assert "Partagé depuis 48 heures" in text
+    assert "Contacts" in text
+    text = console.post(path, {"faire": "securiser", "verifie": "oui"}).text
+    assert "Ces partages ont pris fin." in text
+    assert shares(house, victim) == {one for one in before if one[0] in ("Sent", "taches")}
+    assert "Ces partages" not in console.get(path).text
+
+    # Given again meanwhile, otherwise: that stays.
+    give("INBOX", emma.login, "lrs")
+    console.post(path, {"faire": "annuler"})
+    again = {one for one in stolen if one[0] != "INBOX"} | {("INBOX", emma.login, "lrs")}
+    assert shares(house, victim) == again
 
 
 def test_done_twice_it_is_undone_whole(house: House, thief: tuple[Principal, Visitor]) -> None:

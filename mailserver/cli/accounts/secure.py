@@ -1,6 +1,7 @@
 """`mailserver account secure`: somebody else has got into an account."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -17,18 +18,24 @@ from mailserver.store.withdrawal import rows
 from mailserver.texts.causes import utc
 from mailserver.texts.command_line import _
 
+SHOWN = 50
+"""Shares that are named; `--json` has all."""
+
 TakeBack = Annotated[
     bool,
     typer.Option("--take-back", help=_("Retirer aussi des boîtes de l’académie ce qui est parti depuis 48 heures.")),
 ]
 Undo = Annotated[
     bool,
-    typer.Option("--undo", help=_("Fausse alerte : remettre filtres, transfert, mots de passe d’application, envois.")),
+    typer.Option("--undo", help=_("Fausse alerte : remettre filtres, transfert, mots de passe d’application, partages, envois.")),
 ]
 
 
 def secure(
-    directory: InstanceDir, name: Name, take_back: TakeBack = False, undo: Undo = False, as_json: AsJson = False
+    directory: InstanceDir, name: Name, take_back: SHOWN = 50
+"""Shares that are named; `--json` has all."""
+
+TakeBack = False, undo: Undo = False, as_json: AsJson = False
 ) -> None:
     """Switch off what somebody who got into an account could go on with, and show what left."""
     settings = settings_of(directory)
@@ -90,10 +97,18 @@ def _tell(login: str, code: str, done: Secured) -> None:
         print(_("Double authentification de moins de 48 heures retirée."))
     if done.codes:
         print(_("Codes de secours annulés : {count}", count=done.codes))
+    _tell_shared([_("Partage arrêté : {place}, avec {who}", place=one.place, who=one.who) for one in done.shared])
     if code:
         print(_("Nouveau code, à remettre en main propre : {code}", code=code))
     else:
         print(_("L’annuaire appartient à quelqu’un d’autre : changez-y le mot de passe maintenant."))
+
+
+def _tell_shared(lines: Sequence[str]) -> None:
+    for line in lines[:SHOWN]:
+        print(line)
+    if len(lines) > SHOWN:
+        print(_("… et {count} autres partages.", count=len(lines) - SHOWN))
 
 
 def _undo(settings: Settings, name: str, *, as_json: bool) -> None:
@@ -113,6 +128,7 @@ def _undo(settings: Settings, name: str, *, as_json: bool) -> None:
             queued=done.queued,
         )
     )
+    _tell_shared([_("Partagé de nouveau : {place}, avec {who}", place=one.place, who=one.who) for one in done.shared])
 
 
 async def _take_back(settings: Settings, desk: Desk, login: str) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.rules import Sharing
+from mailserver.store.account import accounts
 from mailserver.store.account.populations import Ties, check_sharing
 from mailserver.store.agenda import agendas
 from mailserver.store.agenda.agendas import Collection
@@ -154,8 +155,9 @@ def counts(tx: Tx, account_id: int) -> dict[int, int]:
 def grant(tx: Tx, account_id: int, collection_id: int, grantee_id: int, role: Role, origin: Origin) -> bool:
     """Share a collection of the account with somebody, or change their role; True when they did not have it before.
 
-    Raises Refused(NOT_FOUND | INVALID | LIMIT), Denied.
+    Raises Refused(NOT_FOUND | INVALID | LIMIT | AUTHENTICATION), Denied.
     """
+    accounts.still_in(tx, origin)
     held = agendas.lock(tx, account_id, collection_id)
     unfit = (role is Role.TIMES and held.tag != agendas.CALENDAR) or bool(held.source)
     if held.tag not in SHAREABLE or grantee_id == account_id or unfit:

@@ -9,6 +9,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.outbound.withdrawal import hijacked
 from mailserver.store.account import secured as secured_accounts
 from mailserver.store.queue.traces import Step
+from mailserver.store.upkeep.recent_sharing import Given
 from mailserver.store.upkeep.securing import Secured
 from webui.admin.access import origin
 from webui.admin.console_page import Top, done, moment, stamp, top, words
@@ -20,6 +21,8 @@ from webui.page.rendering import redirect
 PATH = "/admin/comptes/{account:key}/piratage"
 SHOWN = 5
 """Recipients that a line names."""
+SHARED = 100
+"""Lines of what was shared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,10 @@ class SecuredPage:
     since: str
     secured: Secured | None
     code: str
+    shared: tuple[Given, ...]
+    """What was shared in the last two days: before the account is secured what still is, then what was ended."""
+    unshown: int
+    """More of it."""
     here: tuple[HereLine, ...]
     left: tuple[LeftLine, ...]
     more: bool
@@ -114,6 +121,7 @@ async def _page(
     principal, _ = account.principal, visit._
     since = await services.store.read(secured_accounts.since, principal.account_id)
     found = await services.hijacked.left(principal)
+    shared = secured.shared if secured is not None else await services.hijacked.shared(principal)
     names = {
         Step.SUBMITTED: _("Envoyé"),
         Step.SENT: _("Remis ailleurs"),
@@ -128,6 +136,8 @@ async def _page(
         moment(visit, since) if since else "",
         secured,
         code,
+        tuple(shared[:SHARED]),
+        max(0, len(shared) - SHARED),
         tuple(HereLine(one.subject, one.mailboxes, stamp(visit, one.at)) for one in found.here),
         tuple(
             LeftLine(stamp(visit, one.at), names[one.step], _recipients(hijacked.reached(one), one.count))

@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, delete, func, insert, literal, select
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.rules import Sharing
+from mailserver.store.account import accounts
 from mailserver.store.account.populations import check_sharing, check_wide_sharing, limit, wide_sharers
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes
@@ -87,8 +88,10 @@ def change(
     The identifier is one that `mailserver.policy.viewers` knows. Giving asks the rules between populations; taking
     back does
     not, but who is in a group is asked for the administration's lists of rights only (`groups`), so nobody else's
-    denial of one is taken: it would not hold. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | CANNOT | LIMIT), Denied.
+    denial of one is taken: it would not hold. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | CANNOT | LIMIT |
+    AUTHENTICATION), Denied.
     """
+    accounts.still_in(tx, origin)
     box = find(tx, viewer, name, "a").box
     mailboxes.lock(tx, box.account_id, box.id)
     if identifier == owner_name(tx, box.account_id):

@@ -1,0 +1,188 @@
+"""What an account has shared lately: its mailboxes, agendas and address books; ended where somebody else got into the
+account, and given back where that was a false alarm.
+
+What was widened lately counts as shared lately: the rows know when something was first given, the record knows of each
+change.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, delete, insert, select
+
+from mailserver.store.agenda import agendas
+from mailserver.store.engine.statements import Tx
+from mailserver.store.mail.access.rights import write
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin, Wanted
+from mailserver.store.record.notices import DIRECTORY
+from mailserver.store.schema.accounts import account
+from mailserver.store.schema.agendas import collection, collection_grant
+from mailserver.store.schema.mail import mailbox
+from mailserver.store.schema.sharing import mailbox_right
+from mailserver.texts.causes import Cause
+
+MOST_CHANGES = 20_000
+"""Changes of rights that are looked at: as many as an account may have entries."""
+_DAV = "/dav/ "
+"""Before the name of a collection, on record."""
+_MAILBOX = ("mailbox_id", "identifier", "negative", "rights", "since")
+_COLLECTION = ("collection_id", "account_id", "role", "colour", "granted")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Somebody who reaches something of the account. `place`: a mailbox, or (`is_collection`) what its owner calls an
+    agenda or address book; `rights` as they are kept."""
+
+    place: str
+    is_collection: bool
+    who: str
+    rights: str
+
+
+def lately(tx: Tx, account_id: int, since: int) -> list[Given]:
+    """What was given, or made more, since then."""
+    rights, grants = _found(tx, account_id, since)
+    return [_of_mailbox(row) for row in rights] + [_of_collection(row) for row in grants]
+
+
+def end(tx: Tx, account_id: int, since: int, origin: Origin) -> tuple[list[Given], dict[str, list[dict[str, Any]]]]:
+    """End it; what it was, and what `give_back` needs."""
+    _lock(tx, account_id)
+    rights, grants = _found(tx, account_id, since)
+    for row in rights:
+        here = (mailbox_right.c.mailbox_id == row["mailbox_id"]) & (mailbox_right.c.identifier == row["identifier"])
+        tx.execute(delete(mailbox_right).where(here, mailbox_right.c.negative == 0))
+    for row in grants:
+        here = collection_grant.c.collection_id == row["collection_id"]
+        tx.execute(delete(collection_grant).where(here, collection_grant.c.account_id == row["account_id"]))
+    _tell(tx, account_id, rights, grants, origin, ended=True)
+    kept = {
+        "rights": [{key: row[key] for key in _MAILBOX} for row in rights],
+        "grants": [{key: row[key] for key in _COLLECTION} for row in grants],
+    }
+    return [_of_mailbox(row) for row in rights] + [_of_collection(row) for row in grants], kept
+
+
+def give_back(tx: Tx, account_id: int, kept: Mapping[str, Any], origin: Origin) -> list[Given]:
+    """Share again what `end` ended, where it is still there and its owner has not said otherwise since."""
+    rights, grants = [], []
+    for row in kept.get("rights", ()):
+        if _is_owned(tx, mailbox, row["mailbox_id"], account_id) and tx.insert_ignore(mailbox_right, row):
+            rights.append(row)
+    for row in kept.get("grants", ()):
+        is_there = tx.execute(select(account.c.id).where(account.c.id == row["account_id"])).first() is not None
+        owned = is_there and _is_owned(tx, collection, row["collection_id"], account_id)
+        if owned and tx.insert_ignore(collection_grant, row):
+            grants.append(row)
+    named = [
+        {**row, "name": tx.execute(select(mailbox.c.name).where(mailbox.c.id == row["mailbox_id"])).scalar_one()}
+        for row in rights
+    ]
+    held = {(row["collection_id"], row["account_id"]) for row in grants}
+    back = [
+        dict(row)
+        for row in tx.execute(_GRANTS.where(collection.c.account_id == account_id)).mappings()
+        if (row["collection_id"], row["account_id"]) in held
+    ]
+    _tell(tx, account_id, named, back, origin, ended=False)
+    return [_of_mailbox(row) for row in named] + [_of_collection(row) for row in back]
+
+
+_RIGHTS: Select[Any] = select(*(mailbox_right.c[key] for key in _MAILBOX), mailbox.c.name).join(
+    mailbox, mailbox.c.id == mailbox_right.c.mailbox_id
+)
+_GRANTS: Select[Any] = (
+    select(
+        *(collection_grant.c[key] for key in _COLLECTION),
+        *(collection.c.name, collection.c.props),
+        account.c.login,
+    )
+    .join(collection, collection.c.id == collection_grant.c.collection_id)
+    .join(account, account.c.id == collection_grant.c.account_id)
+)
+
+
+def _found(tx: Tx, account_id: int, since: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of mailboxes and of collections. What takes rights away stays."""
+    changed = _changed(tx, account_id, since)
+    rights = _RIGHTS.where(mailbox.c.account_id == account_id, mailbox_right.c.negative == 0)
+    grants = _GRANTS.where(collection.c.account_id == account_id)
+    return (
+        [
+            dict(row)
+            for row in tx.execute(rights.order_by(mailbox.c.name, mailbox_right.c.identifier)).mappings()
+            if row["since"] >= since or (row["name"], row["identifier"]) in changed
+        ],
+        [
+            dict(row)
+            for row in tx.execute(grants.order_by(collection.c.id, account.c.login)).mappings()
+            if row["granted"] >= since or (f"{_DAV}{row['name']}", row["login"]) in changed
+        ],
+    )
+
+
+def _changed(tx: Tx, account_id: int, since: int) -> set[tuple[str, str]]:
+    """The places and the people of which the record says that rights changed."""
+    events = audit.find(tx, Wanted(account_id, Action.RIGHTS_CHANGED, since=since), MOST_CHANGES)
+    return {(str(one.detail.values.get("mailbox", "")), str(one.detail.values.get("who", ""))) for one in events}
+
+
+def _lock(tx: Tx, account_id: int) -> None:
+    """As `acl.change` and `agenda_grants` do, each in one order: what is given at this moment is seen, or waits."""
+    own = select(mailbox.c.id).where(mailbox.c.account_id == account_id)
+    tx.execute(own.order_by(mailbox.c.id).with_for_update())
+    held = select(collection.c.id).where(collection.c.account_id == account_id)
+    tx.execute(held.order_by(collection.c.id).with_for_update())
+
+
+def _is_owned(tx: Tx, table: Any, number: int, account_id: int) -> bool:
+    mine = (table.c.id == number, table.c.account_id == account_id)
+    return tx.execute(select(table.c.id).where(*mine)).first() is not None
+
+
+def _of_mailbox(row: Mapping[str, Any]) -> Given:
+    return Given(str(row["name"]), False, str(row["identifier"]), str(row["rights"]))
+
+
+def _of_collection(row: Mapping[str, Any]) -> Given:
+    shown = json.loads(row["props"]).get(agendas.DISPLAY_NAME) or str(row["name"])
+    return Given(shown, True, str(row["login"]), str(row["role"]))
+
+
+def _tell(
+    tx: Tx,
+    account_id: int,
+    rights: Sequence[Mapping[str, Any]],
+    grants: Sequence[Mapping[str, Any]],
+    origin: Origin,
+    *,
+    ended: bool,
+) -> None:
+    """On record, as any change of rights; and whoever looks, looks again."""
+    said = [(row["name"], row["identifier"], write(frozenset(row["rights"]))) for row in rights]
+    said += [(f"{_DAV}{row['name']}", row["login"], row["role"]) for row in grants]
+    audit.record_many(
+        tx,
+        origin,
+        [
+            (
+                Action.RIGHTS_CHANGED,
+                account_id,
+                Cause("mailbox-rights", mailbox=place, who=who, rights=("nothing" if ended else had,)),
+            )
+            for place, who, had in said
+        ],
+    )
+    readers = {str(row["identifier"]) for row in rights}
+    people = dict(tx.execute(select(account.c.login, account.c.id).where(account.c.login.in_(sorted(readers)))).all())
+    for row in rights:
+        tx.changed(account_id, int(row["mailbox_id"]))
+        tx.changed(people.get(str(row["identifier"]), DIRECTORY), 0)
+    for row in grants:
+        tx.changed(int(row["account_id"]), 0)
+    if said:
+        tx.changed(account_id, 0)
