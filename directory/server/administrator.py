@@ -98,8 +98,7 @@ def _look(tx: Tx, peer: str, limits: Limits) -> _Facts:
     limit, window = limits.login_failures, limits.login_window
     familiar = login_failures.is_familiar(tx, NUMBER, peer)
     keys = [(f"administrator from {peer}" if familiar else "administrator", limit, window)]
-    if peer:
-        keys.append((f"peer {peer}", limit * throttle.PEER_FACTOR, throttle.PEER_WAIT))
+    keys += [(key, limit * times, throttle.PEER_WAIT) for key, times in throttle.peer_keys(peer).items()]
     known = login_failures.get(tx, [key for key, _, _ in keys])
     blocked_until = max((guesses.blocked_until for guesses in known.values()), default=0)
     return _Facts(tuple(keys), blocked_until, keys[0][0] in known)

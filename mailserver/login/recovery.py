@@ -104,7 +104,7 @@ class Recovery:
         Raises Refused(THROTTLED) for a peer address that asks too much, Temporary when too many wait.
         """
         peer = throttle.peer_name(peer)
-        waiting = await self._store.write(_count_peer, f"recovery peer {peer}", self._settings.limits) if peer else 0
+        waiting = await self._store.write(_count_peer, peer, self._settings.limits) if peer else 0
         if waiting:
             raise throttle.TooManyAttempts(waiting)
         if len(self._under_way) >= UNDER_WAY:
@@ -197,15 +197,18 @@ def _recovered(house: House, owner: Owner, to: str, token: bytes, now: float) ->
     return passwords.recovered(house, owner, to, token=token, now=now)
 
 
-def _count_peer(tx: Tx, key: str, limits: Limits) -> int:
+def _count_peer(tx: Tx, peer: str, limits: Limits) -> int:
     """Count a question of a peer address; the seconds it has to wait first."""
-    known = login_failures.get(tx, (key,)).get(key)
-    if known is not None and known.blocked_until > tx.now:
-        return known.blocked_until - tx.now
-    asked = login_failures.count(tx, key, limits.login_window)
-    waiting = throttle.wait(asked, limits.login_failures * PEER_FACTOR, PEER_WAIT)
-    if waiting:
-        login_failures.block(tx, key, waiting)
+    keys = {f"recovery {key}": times for key, times in throttle.peer_keys(peer).items()}
+    known = login_failures.get(tx, tuple(keys))
+    blocked_until = max((one.blocked_until for one in known.values()), default=0)
+    if blocked_until > tx.now:
+        return blocked_until - tx.now
+    for key, times in keys.items():
+        asked = login_failures.count(tx, key, limits.login_window)
+        waiting = throttle.wait(asked, limits.login_failures * times, PEER_WAIT)
+        if waiting:
+            login_failures.block(tx, key, waiting)
     return 0
 
 

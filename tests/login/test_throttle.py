@@ -5,10 +5,13 @@ from collections import Counter
 
 import pytest
 
-from mailserver.login.attempts.throttle import FIRST_WAIT, PEER_FACTOR, PEER_WAIT, peer_name, wait
+from mailserver.foundation.network.peers import WIDER
+from mailserver.login.attempts import throttle
+from mailserver.login.attempts.throttle import FIRST_WAIT, PEER_FACTOR, PEER_WAIT, Attempt, peer_name, wait
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.account import login_failures
+from mailserver.store.engine.transactions import Tx
 from tests.login.conftest import DOMAIN, HOME, LIMIT, LOCAL, PASSWORD, SCHOOL, WINDOW, Gate
 
 
@@ -165,6 +168,27 @@ async def test_a_peer_that_tries_many_logins_waits_a_minute_at_most(gate: Gate) 
     await gate.enter(peer=HOME)
     gate.clock.step(PEER_WAIT + 1)
     await gate.enter(peer=SCHOOL)
+
+
+async def test_who_tries_from_everywhere_in_a_48_waits_too(gate: Gate) -> None:
+    """Each guess from another /64, at another login."""
+
+    def guess(tx: Tx, site: int) -> bool:
+        attempt = Attempt(0, f"nobody{site}", peer_name(f"2001:db8:1:{site:x}::1"), "test")
+        facts = throttle.look(tx, attempt)
+        if facts.blocked_until <= tx.now:
+            throttle.failed(tx, attempt, facts, gate.settings.limits)
+        return facts.blocked_until > tx.now
+
+    def guesses(tx: Tx) -> list[bool]:
+        return [guess(tx, site) for site in range(LIMIT * PEER_FACTOR * WIDER + 1)]
+
+    waited = await gate.store.write(guesses)
+    assert waited == [False] * (len(waited) - 1) + [True]
+    assert (await gate.refusal("somebody", peer="2001:db8:1:ffff::9")).reason is Reason.THROTTLED
+    assert (await gate.refusal("somebody", peer="2001:db8:2::9")).reason is Reason.AUTHENTICATION
+    gate.clock.step(PEER_WAIT + 1)
+    assert (await gate.refusal("somebody", peer="2001:db8:1:ffff::9")).reason is Reason.AUTHENTICATION
 
 
 async def test_loopback_counts_per_account_only(gate: Gate) -> None:

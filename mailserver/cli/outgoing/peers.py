@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of, with_store
-from mailserver.foundation.network.peers import counted, parse
+from mailserver.foundation.network.peers import counted, counts, parse
 from mailserver.model.clock import HOUR
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue import peer_counts
@@ -29,7 +29,8 @@ def peers(directory: InstanceDir, forget: Forget = "", as_json: AsJson = False) 
         fail(_("{text!r} n’est pas une adresse IP", text=forget))
 
     async def work(store: Store) -> list[tuple[Window, Tally]]:
-        if address is not None and not await store.write(peer_counts.forget, counted(str(address))):
+        names = [name for name, _times in counts(counted(str(address)))] if address is not None else []
+        if names and not await store.write(peer_counts.forget, names):
             fail(_("{address} : rien n’est compté", address=address), 1)
         return await store.read(_listing)
 

@@ -1,7 +1,8 @@
 """Who is at the other end: one rule for addresses and one count of connections, for every door.
 
 An IPv4 address within IPv6 (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2) is the IPv4 address. What counts as one
-address is that, or the /64 of an IPv6 address: every site has one whole. Loopback is this machine talking to itself:
+address is that, or the /64 of an IPv6 address: every site has one whole. Who has a /48 has 65,536 of them, so what
+comes from there counts together as well, with WIDER times the limit. Loopback is this machine talking to itself:
 no limit per address binds it.
 
 Each door of each worker counts for itself (`Peers`): the workers share no counts, so an instance takes the limits once
@@ -72,6 +73,18 @@ def counted(peer: str) -> str:
     return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else str(address)
 
 
+WIDER = 8
+"""Times the limit of one peer that a /48 of IPv6 has: a provider's customers may share one."""
+
+
+@lru_cache(maxsize=4096)
+def counts(name: str) -> tuple[tuple[str, int], ...]:
+    """Everything under which a peer counts, by its name (`counted`), and how many times the limit of one each has."""
+    if not name.endswith("/64") or parse(name.removesuffix("/64")) is None:
+        return ((name, 1),) if name else ()
+    return (name, 1), (str(ip_network(name).supernet(new_prefix=48)), WIDER)
+
+
 def is_within(peer: str, networks: Sequence[str]) -> bool:
     """True for an address in one of these networks (`192.0.2.0/24`, `2001:db8::/32`)."""
     address = parse(peer)
@@ -128,8 +141,10 @@ class Peers:
     def take_stranger(self, address: str) -> str:
         """Count somebody who has not said who they are, and give the name under which. Raises Crowded."""
         name = counted(address)
-        if name and self._strangers[name] >= self._most(address):
-            raise Crowded(Crowd.ADDRESS)
+        if name:
+            most = self._most(address)
+            if any(self._strangers[one] >= most * times for one, times in counts(name)):
+                raise Crowded(Crowd.ADDRESS)
         self.add_stranger(name)
         return name
 
@@ -143,12 +158,13 @@ class Peers:
 
     def add_stranger(self, name: str) -> None:
         """One more that has not said who it is."""
-        if name:
-            self._strangers[name] += 1
+        for one, _ in counts(name):
+            self._strangers[one] += 1
 
     def drop_stranger(self, name: str) -> None:
         """One less."""
-        _take_one(self._strangers, name)
+        for one, _ in counts(name):
+            _take_one(self._strangers, one)
 
     def add_account(self, account: Account) -> bool:
         """One more of an account; False, and not counted, when it has all it may."""

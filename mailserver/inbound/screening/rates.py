@@ -1,6 +1,7 @@
 """How much one peer may bring to the exchange in a minute and in an hour, and how long it waits for guesses.
 
-A peer is an IPv4 address or a /64 of IPv6 (`foundation.network.peers.counted`). A worker counts by itself, adds to the
+A peer is an IPv4 address or a /64 of IPv6 (`foundation.network.peers.counted`); what a /48 brings counts together as
+well, with `WIDER` times the limits. A worker counts by itself, adds to the
 store what is worth it every few seconds, for all workers and their machines, and hears from it of the peers that come:
 what passes beyond a limit is at most what comes to the others meanwhile. Windows slide: of the one before, as much
 counts as still lies within.
@@ -112,6 +113,8 @@ class _Counts:
 @dataclass(slots=True)
 class _Peer:
     name: str
+    times: int = 1
+    """How many times the limits of one peer it has."""
     minute: _Counts = field(default_factory=lambda: _Counts(MINUTE))
     hour: _Counts = field(default_factory=lambda: _Counts(HOUR))
     is_shared: bool = False
@@ -158,56 +161,55 @@ class PeerRates:
 
     def connect(self, address: str) -> None:
         """Raises RateExceeded: it has to come later."""
-        peer = self._peer(address)
-        if peer is not None:
+        found = self._found(address)
+        for peer in found:
             self._check_guesses(peer, address)
-            self._count(peer, address, Kind.CONNECTIONS)
+        self._count(found, address, Kind.CONNECTIONS)
 
     def begin_message(self, address: str) -> None:
         """Raises RateExceeded."""
-        if (peer := self._peer(address)) is not None:
-            self._count(peer, address, Kind.MESSAGES)
+        self._count(self._found(address), address, Kind.MESSAGES)
 
     def add_recipient(self, address: str) -> None:
         """One who is here. Raises RateExceeded."""
-        if (peer := self._peer(address)) is not None:
-            self._count(peer, address, Kind.RECIPIENTS)
+        self._count(self._found(address), address, Kind.RECIPIENTS)
 
     def guess(self, address: str) -> float:
         """One who is not: for how many seconds the answer waits. Raises RateExceeded: there were too many."""
         catalogue.UNKNOWN_RECIPIENTS.add()
-        peer = self._peer(address)
-        if peer is None:
-            return 0.0
-        self._add(peer, Kind.UNKNOWN)
-        self._check_guesses(peer, address)
-        return wait(peer.excess - FREE_GUESSES * self._factor(peer, address), self._limits.tarpit_seconds)
+        found = self._found(address)
+        for peer in found:
+            self._add(peer, Kind.UNKNOWN)
+        for peer in found:
+            self._check_guesses(peer, address)
+        free = [peer.excess - FREE_GUESSES * self._factor(peer, address) for peer in found]
+        return max([wait(guesses, self._limits.tarpit_seconds) for guesses in free], default=0.0)
 
     def serve(self, address: str, recipients: Iterable[int]) -> None:
         """Keys of who got a message that was no junk. The same counts once an hour."""
-        peer = self._peer(address)
-        if peer is None:
-            return
-        for key in recipients:
-            if key not in peer.served and len(peer.served) < MOST_SERVED:
-                peer.served.add(key)
-                self._add(peer, Kind.SERVED)
+        keys = tuple(recipients)
+        for peer in self._found(address):
+            for key in keys:
+                if key not in peer.served and len(peer.served) < MOST_SERVED * peer.times:
+                    peer.served.add(key)
+                    self._add(peer, Kind.SERVED)
 
     def take(self, address: str) -> None:
         """A message that some domain answers for, and that was no junk."""
-        if (peer := self._peer(address)) is not None:
+        for peer in self._found(address):
             self._add(peer, Kind.PROVEN)
 
     # ------------------------------------------------------------------ counting
 
-    def _peer(self, address: str) -> _Peer | None:
-        """As it is now; None: it is not counted."""
+    def _found(self, address: str) -> list[_Peer]:
+        """A peer as it is now, and what is around it; nothing: it is not counted."""
         name = _name(address, self._settings.smtp.relays) if self._limits.enabled else ""
-        if not name:
-            return None
+        return [self._peer(one, times) for one, times in peers.counts(name)]
+
+    def _peer(self, name: str, times: int) -> _Peer:
         peer = self._peers.get(name)
         if peer is None:
-            peer = self._peers[name] = _Peer(name)
+            peer = self._peers[name] = _Peer(name, times)
             if len(self._peers) > MOST_PEERS:
                 gone, _ = self._peers.popitem(last=False)
                 self._due.pop(gone, None)
@@ -221,7 +223,14 @@ class PeerRates:
         peer.roll(now)
         return peer
 
-    def _count(self, peer: _Peer, address: str, kind: Kind) -> None:
+    def _count(self, found: list[_Peer], address: str, kind: Kind) -> None:
+        """What is refused is counted nowhere."""
+        for peer in found:
+            self._check(peer, address, kind)
+        for peer in found:
+            self._add(peer, kind)
+
+    def _check(self, peer: _Peer, address: str, kind: Kind) -> None:
         by_minute, by_hour = self._limits_of(kind)
         minute, hour = peer.minute.count(kind), peer.hour.count(kind)
         if minute >= by_minute or hour >= by_hour:
@@ -230,7 +239,6 @@ class PeerRates:
                 self._hold_back(peer, kind, MINUTE)
             if hour >= by_hour * factor:
                 self._hold_back(peer, kind, HOUR)
-        self._add(peer, kind)
 
     def _add(self, peer: _Peer, kind: Kind) -> None:
         peer.minute.own[kind] += 1
@@ -249,9 +257,10 @@ class PeerRates:
         return limits.recipients_per_minute, limits.recipients_per_hour
 
     def _factor(self, peer: _Peer, address: str) -> int:
-        """What a peer's limits are multiplied with: it is a known network, or most of what it brings is proven."""
+        """What a peer's limits are multiplied with: it is a whole /48, a known network, or most of what it brings is
+        proven."""
         known = self._settings.limits.known_networks
-        return self._limits.proven_factor if peer.is_good or peers.is_within(address, known) else 1
+        return peer.times * (self._limits.proven_factor if peer.is_good or peers.is_within(address, known) else 1)
 
     def _check_guesses(self, peer: _Peer, address: str) -> None:
         """Raises RateExceeded: it has asked for too many who are not there."""

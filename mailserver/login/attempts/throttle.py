@@ -3,13 +3,13 @@
 After the setting's number of wrong guesses each further one doubles the wait. The account's wait grows to
 the whole window. A peer's ends at a minute, and begins ten times later: a school of a thousand pupils
 comes from one address. A peer from which the account logged in within the month is counted apart, so that
-strangers cannot keep its owner out. Loopback peers (the web interface, tests) count per account only.
+strangers cannot keep its owner out. What comes from one /48 of IPv6 counts together as well. Loopback peers (the web interface, tests) count per account only.
 """
 
 from dataclasses import dataclass
 
 from mailserver.accounts.provision import provision
-from mailserver.foundation.network.peers import counted
+from mailserver.foundation.network.peers import counted, counts
 from mailserver.foundation.settings import Limits
 from mailserver.login.attempts import places
 from mailserver.model.account.programs import WEB
@@ -53,8 +53,8 @@ class Facts:
 
     standing: Standing | None
     account_key: str
-    peer_key: str
-    """Empty for loopback."""
+    peer_keys: dict[str, int]
+    """Of the peer, and how often as an account it may guess wrong (`peer_keys`)."""
     blocked_until: int
     device: Device | None = None
     """The app password that was given, when it is one of this account's."""
@@ -65,6 +65,12 @@ class Facts:
 def peer_name(peer: str) -> str:
     """The name under which guesses from there are counted; empty for loopback."""
     return counted(peer)[:MAX_PEER]
+
+
+def peer_keys(peer: str) -> dict[str, int]:
+    """Where the wrong guesses of a peer (`peer_name`) are counted, and how many times as often as an account each may
+    guess wrong. None for loopback."""
+    return {f"peer {name}": PEER_FACTOR * times for name, times in counts(peer)}
 
 
 def wait(failures: int, limit: int, longest: int) -> int:
@@ -84,13 +90,13 @@ def look(tx: Tx, attempt: Attempt, device: bytes = b"") -> Facts:
     familiar = login_failures.is_familiar(tx, attempt.account_id, attempt.peer)
     stranger_key = f"account {attempt.account_id}" if attempt.account_id else f"name {attempt.name}"
     account_key = familiar_key(attempt) if familiar else stranger_key
-    peer_key = f"peer {attempt.peer}" if attempt.peer else ""
-    known = login_failures.get(tx, (account_key, peer_key))
+    from_peer = peer_keys(attempt.peer)
+    known = login_failures.get(tx, (account_key, *from_peer))
     blocked_until = max((one.blocked_until for one in known.values()), default=0)
     return Facts(
         accounts.get(tx, attempt.account_id),
         account_key,
-        peer_key,
+        from_peer,
         blocked_until,
         devices.by_hash(tx, attempt.account_id, device) if device else None,
         factors.is_on(tx, attempt.account_id),
@@ -103,10 +109,10 @@ def failed(tx: Tx, attempt: Attempt, facts: Facts, limits: Limits) -> int:
     waiting = wait(login_failures.count(tx, facts.account_key, window), limit, window)
     if waiting:
         login_failures.block(tx, facts.account_key, waiting)
-    if facts.peer_key:
-        from_peer = wait(login_failures.count(tx, facts.peer_key, window), limit * PEER_FACTOR, PEER_WAIT)
+    for key, times in facts.peer_keys.items():
+        from_peer = wait(login_failures.count(tx, key, window), limit * times, PEER_WAIT)
         if from_peer:
-            login_failures.block(tx, facts.peer_key, from_peer)
+            login_failures.block(tx, key, from_peer)
     audit.record(tx, origin(attempt), Action.LOGIN_FAILED, attempt.account_id)
     return waiting
 

@@ -73,6 +73,6 @@ def listing(tx: Tx, seconds: int, since: int, limit: int) -> list[tuple[Window, 
     return [(Window(one.peer, one.seconds, one.start), [getattr(one, name) for name in COUNTED]) for one in rows]
 
 
-def forget(tx: Tx, peer: str) -> int:
-    """Begin to count a peer anew; how many rows that was."""
-    return tx.execute(delete(peer_count).where(peer_count.c.peer == peer)).rowcount
+def forget(tx: Tx, peers: Collection[str]) -> int:
+    """Begin to count peers anew; how many rows that was."""
+    return tx.execute(delete(peer_count).where(peer_count.c.peer.in_(sorted(peers)))).rowcount

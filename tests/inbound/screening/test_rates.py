@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailserver.foundation.network import peers
 from mailserver.foundation.settings import Settings
 from mailserver.inbound.screening import rates
 from mailserver.inbound.screening.rates import PeerRates, wait
@@ -108,6 +109,21 @@ def test_what_counts_as_one_peer(alone: Workers, first: str, second: str, same: 
     one = alone.one()
     assert count(lambda: one.connect(first)) == 10
     assert count(lambda: one.connect(second)) == (0 if same else 10)
+
+
+def test_who_has_a_48_brings_no_more_for_all_its_64s(alone: Workers) -> None:
+    one = alone.one()
+    sites = (f"2001:db8:1:{site:x}::1" for site in range(1000))
+    assert count(lambda: one.connect(next(sites))) == 10 * peers.WIDER
+    assert count(lambda: one.connect("2001:db8:2:1::1")) == 10, "another one does not pay for it"
+
+
+def test_who_guesses_from_everywhere_in_a_48_waits_and_is_held_back(alone: Workers) -> None:
+    one = alone.one()
+    sites = (f"2001:db8:1:{site:x}::1" for site in range(1000))
+    waits = [one.guess(next(sites)) for _ in range(5 * peers.WIDER)]
+    assert waits[0] == 0.0
+    assert count(lambda: one.guess(next(sites))) == 0
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "192.0.2.200", ""])
@@ -285,7 +301,7 @@ async def test_an_operator_has_a_peer_forgotten(workers: Workers) -> None:
     one = workers.one()
     assert count(lambda: one.connect(PEER)) == 10
     await one.exchange()
-    assert await workers.store.write(peer_counts.forget, PEER) == 2
+    assert await workers.store.write(peer_counts.forget, [PEER]) == 2
     assert count(lambda: one.connect(PEER)) == 0
     await one.exchange()
     assert count(lambda: one.connect(PEER)) == 10

@@ -9,6 +9,7 @@ from collections import OrderedDict
 
 from starlette.responses import JSONResponse, Response
 
+from mailserver.foundation.network.peers import counts
 from mailserver.login.attempts.throttle import peer_name
 from mailserver.login.passwords import policy
 from mailserver.login.passwords.policy import Trouble, Weakness, WeakPassword
@@ -44,9 +45,13 @@ class Verifying:
         return JSONResponse({"regles": said}, headers=headers.page(guest.secure))
 
     def _may_ask(self, peer: str, now: float) -> bool:
-        left, last = self._peers.pop(peer, (BURST, now))
-        left = min(BURST, left + (now - last) * PER_SECOND)
-        self._peers[peer] = (max(0.0, left - 1), now)
+        return all([self._has_left(name, times, now) for name, times in counts(peer) or (("", 1),)])
+
+    def _has_left(self, name: str, times: int, now: float) -> bool:
+        most = BURST * times
+        left, last = self._peers.pop(name, (most, now))
+        left = min(most, left + (now - last) * PER_SECOND * times)
+        self._peers[name] = (max(0.0, left - 1), now)
         if len(self._peers) > MAX_PEERS:
             self._peers.popitem(last=False)
         return left >= 1
