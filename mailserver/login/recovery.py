@@ -15,7 +15,7 @@ import structlog
 
 from mailserver.foundation.settings import Limits, Settings
 from mailserver.login.attempts import throttle
-from mailserver.login.attempts.throttle import PEER_FACTOR, PEER_WAIT, Attempt
+from mailserver.login.attempts.throttle import PEER_WAIT, Attempt
 from mailserver.login.checks import WEB
 from mailserver.login.passwords.provisional import NOBODY
 from mailserver.login.security_notices import MESSAGE_ID_OCTETS, Post, SecurityNotices

@@ -97,7 +97,9 @@ FIRSTS: dict[str, Callable[[Tx, int, int], Any]] = {
 
 @pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("name", FIRSTS)
-def test_of_two_first_ones_the_second_comes_after(store: Store, make_store: StoreMaker, edupont: int, name: str) -> None:
+def test_of_two_first_ones_the_second_comes_after(
+    store: Store, make_store: StoreMaker, edupont: int, name: str
+) -> None:
     store.write_now(lists.create, "scola@x.fr", "", "", {"kind": ListKind.FUNCTION.value})
     store.write_now(schools.upsert, [Facts("0751234B", "Collège")])
     put = FIRSTS[name]

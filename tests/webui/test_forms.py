@@ -1,14 +1,20 @@
 """Hostile requests: floods of fields, parts and cookies, and files without end, cost neither memory nor the disk."""
 
+import asyncio
+import contextlib
 import http.cookies
+import socket
 import tempfile
 
 import pytest
 from starlette.requests import Request
 
 from mailserver.model.errors import Reason, Refused, Temporary
+from mailserver.model.identity import Principal
+from tests.waiting import until
 from tests.webui.house import House, Visitor
 from webui.http import forms
+from webui.page import dispatch
 
 BOUNDARY = "limite"
 MULTIPART = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -100,3 +106,63 @@ def test_forms_with_files_fill_the_disk_to_a_bound(small: forms.Spool) -> None:
     with pytest.raises(Refused) as refusal, small.hold(posted(500_000_000), 1, room):
         raise AssertionError
     assert refusal.value.reason is Reason.TOO_BIG
+
+
+@pytest.mark.usefixtures("small")
+def test_who_sends_slowly_gives_way_where_there_is_little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accounts that let their forms trickle had all the room for an hour."""
+    monkeypatch.setattr(forms, "CROWDED", 80_000_000)
+    moment = 0.0
+    small = forms.Spool(lambda: moment)
+    room, ended = 40_000_000, list[float | None]()
+
+    async def receiving() -> None:
+        nonlocal moment
+        with small.hold(posted(50_000_000), 1, room) as slow, small.hold(posted(20_000_000), 2, room) as quick:
+            assert slow is not None
+            assert quick is not None
+            async with asyncio.timeout(None) as of_slow, asyncio.timeout(None) as of_quick:
+                await asyncio.sleep(0)
+                with slow.ends_with(of_slow), quick.ends_with(of_quick):
+                    moment = forms.PATIENCE_SECONDS + 10
+                    quick.add(20_000_000)
+                    slow.add(100_000)
+                    with small.hold(posted(5_000_000), 3, room):
+                        ended.append(of_slow.when())
+                    with small.hold(posted(20_000_000), 3, room):
+                        ended.extend([of_slow.when(), of_quick.when()])
+                    of_slow.reschedule(None)
+
+    asyncio.run(receiving())
+    assert ended[0] is None, "there is room"
+    assert ended[1] is not None
+    assert ended[2] is None
+
+
+def test_one_account_has_no_more_than_its_share_of_what_is_left(small: forms.Spool) -> None:
+    room = 40_000_000
+    with small.hold(posted(80_000_000), 1, room), small.hold(posted(5_000_000), 2, room):
+        with pytest.raises(Temporary), small.hold(posted(5_000_000), 2, room):
+            raise AssertionError
+        with small.hold(posted(5_000_000), 3, room):  # who has none on the way
+            pass
+
+
+def test_an_account_has_so_many_requests_under_way(
+    house: House, at_home: Visitor, emma: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "AT_ONCE", 3)
+    other = house.visitor()
+    other.log_in(house.person("Luc", "Ailleurs").login)
+    cookies = "; ".join(f"{name}={value}" for name, value in at_home.http.cookies.items())
+    head = f"POST /s/ecrire HTTP/1.1\r\nHost: x\r\nCookie: {cookies}\r\nContent-Length: 100\r\n"
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", house.ports["http"])))
+            sock.sendall(f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\na=b".encode())
+        until(lambda: at_home.http.get("/s/").status_code == 429)
+        answer = at_home.http.get("/s/")
+        assert "trop de pages en même temps" in answer.text
+        assert answer.headers["retry-after"]
+        assert other.http.get("/s/").status_code == 200
+    until(lambda: at_home.http.get("/s/").status_code == 200)

@@ -171,9 +171,7 @@ def shares(house: House, victim: Principal) -> set[tuple[str, str, str]]:
     return house.store.read_now(rows)
 
 
-def test_what_a_thief_shared_ends_and_comes_back(
-    house: House, console: Visitor, phone: Phone, emma: Principal
-) -> None:
+def test_what_a_thief_shared_ends_and_comes_back(house: House, console: Visitor, phone: Phone, emma: Principal) -> None:
     """What was shared before stays, but what was made more of it."""
     victim, luc = house.person("Sam", "Partage"), house.person("Luc", "Confrere")
     viewer, path = Viewer.of(victim.account_id, victim.login), f"/admin/comptes/{victim.account_id}/piratage"

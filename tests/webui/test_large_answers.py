@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import threading
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from mailserver.previews.faults import Fault
 from mailserver.store.agenda import agenda_reach
 from tests.waiting import PATIENCE, until
 from tests.webui.house import PASSWORD, House, Visitor
+from webui.http import turns
 from webui.page import agenda_turn
 
 SIZE = 8_000_000
@@ -61,14 +63,20 @@ def resident() -> int:
     return int(fields[0]) * 1024
 
 
-def slow_reader(house: House, visitor: Visitor, path: str) -> socket.socket:
-    """A connection that has asked and reads nothing yet."""
+def slow_reader(house: House, visitor: Visitor, path: str, form: dict[str, str] | None = None) -> socket.socket:
+    """A connection that has asked, or posted this form, and reads nothing yet."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     sock.settimeout(PATIENCE)
     sock.connect(("127.0.0.1", house.ports["http"]))
     cookies = "; ".join(f"{name}={value}" for name, value in visitor.http.cookies.items())
-    sock.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: {cookies}\r\n\r\n".encode())
+    head = f"{{}} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: {cookies}\r\n"
+    if form is None:
+        sock.sendall(f"{head.format('GET')}\r\n".encode())
+    else:
+        body = urllib.parse.urlencode(form)
+        kind = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+        sock.sendall(f"{head.format('POST')}{kind}{body}".encode())
     return sock
 
 
@@ -93,6 +101,39 @@ def test_slow_readers_of_a_large_file_hold_little(roomy: House, path: str) -> No
         while piece := socks[0].recv(1 << 20):  # who reads on gets all of it
             rest += len(piece)
         assert rest == announced
+
+
+def test_slow_readers_of_exports_give_way_to_who_waits(roomy: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of them kept a worker's two places for days."""
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(turns, "LEAST_RATE", 1 << 40)
+    people = [roomy.person(name, "Dupont") for name in ("Emma", "Luc", "Zoé")]
+    asked: list[tuple[Visitor, str, str]] = []
+    for person in people:
+        roomy.deliver(person, large_message())
+        visitor, box = roomy.visitor(), roomy.box(person, "INBOX").id
+        visitor.log_in(person.login)
+        mark = re.search(r'name="m_"\s+value="([^"]+)"', visitor.get("/s/").text)
+        assert mark
+        asked.append((visitor, f"/s/dossier/{box}/exporter", mark[1]))
+    waiting, path, mark_of = asked.pop()
+
+    def fetched() -> httpx.Response:
+        return waiting.http.post(path, data={"m_": mark_of})
+
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(slow_reader(roomy, one, where, {"m_": mark})) for one, where, mark in asked]
+        for sock in socks:
+            assert sock.recv(100).startswith(b"HTTP/1.1 200")
+            for _ in range(20):  # slowly, and nobody minds
+                assert sock.recv(1000)
+        assert fetched().status_code == 503
+        octets = 0
+        with contextlib.suppress(ConnectionError):
+            while piece := socks[0].recv(1 << 16):
+                octets += len(piece)
+        assert octets < SIZE / 2, "it was cut"
+        assert fetched().status_code == 200
 
 
 def test_a_large_file_that_was_not_taken_gives_its_room_back(roomy: House, monkeypatch: pytest.MonkeyPatch) -> None:

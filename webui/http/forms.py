@@ -1,8 +1,9 @@
 """Posted forms, read within bounds: fields as text, files spooled to disk as they arrive."""
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -39,7 +40,14 @@ GUEST = 0
 MAX_SPOOLED = 4 * 1024**3
 """Octets of forms with files that one worker receives or works on at the same time: they are on the disk, in /tmp."""
 MAX_SPOOLED_EACH = 256 * 1024 * 1024
-"""The same of one account, unless it is one form alone."""
+"""The same of one account, unless it is one form alone; and no more than a quarter of what is left."""
+CROWDED = 3 * 1024**3
+"""Octets of forms from which who sends slowly gives way to who comes."""
+PATIENCE_SECONDS = 60.0
+"""For which a form may arrive however slowly even then."""
+LEAST_RATE = 256 * 1024
+"""Octets a second that it brings afterwards, or it gives way: a form may take an hour, and sixteen accounts that let
+theirs trickle would have all the room for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +99,63 @@ def positive(text: str) -> int:
 class Spool:
     """What the forms with files take on the disk, in one worker: whoever posts without end does not fill it."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
         self._octets: Counter[int] = Counter()
+        self._arriving: set[Arriving] = set()
 
     @contextmanager
-    def hold(self, request: Request, account_id: int, max_file_octets: int) -> Iterator[None]:
+    def hold(self, request: Request, account_id: int, max_file_octets: int) -> Iterator["Arriving | None"]:
         """Room for a form, from before it is read until it has been worked on. Raises Temporary: there is none."""
         octets = _announced(request, _bound(max_file_octets)) if max_file_octets else 0
-        held = self._octets[account_id]
-        if self._octets.total() + octets > MAX_SPOOLED or (held and held + octets > MAX_SPOOLED_EACH):
+        if not octets:
+            yield None
+            return
+        total, held = self._octets.total(), self._octets[account_id]
+        if total + octets > CROWDED:
+            for one in self._arriving:
+                one.give_way(self._now())
+        share = min(MAX_SPOOLED_EACH, (MAX_SPOOLED - total) // 4)
+        if total + octets > MAX_SPOOLED or (held and held + octets > share):
             raise Temporary("too many files are being received")
         self._octets[account_id] += octets
+        arriving = Arriving(self._now())
+        self._arriving.add(arriving)
         try:
-            yield
+            yield arriving
         finally:
+            self._arriving.discard(arriving)
             self._octets[account_id] -= octets
             if not self._octets[account_id]:
                 del self._octets[account_id]
+
+
+class Arriving:
+    """A form with files that is on its way."""
+
+    def __init__(self, now: float) -> None:
+        self._began = now
+        self._octets = 0
+        self._until: asyncio.Timeout | None = None
+
+    @contextmanager
+    def ends_with(self, until: asyncio.Timeout) -> Iterator[None]:
+        """While it is read; `until` ends that."""
+        self._until = until
+        try:
+            yield
+        finally:
+            self._until = None
+
+    def add(self, octets: int) -> None:
+        """So many more have come."""
+        self._octets += octets
+
+    def give_way(self, now: float) -> None:
+        """Somebody else needs the room: who sends slowly is heard no more."""
+        seconds = now - self._began
+        if self._until is not None and seconds > PATIENCE_SECONDS and self._octets < LEAST_RATE * seconds:
+            self._until.reschedule(asyncio.get_running_loop().time())
 
 
 class Memory:
@@ -117,9 +165,9 @@ class Memory:
         self._octets: Counter[int] = Counter()
 
     @contextmanager
-    def hold(self, account_id: int) -> Iterator["Held"]:
-        """The room of one form of an account, or of `GUEST`."""
-        held = Held(self, account_id)
+    def hold(self, account_id: int, arriving: Arriving | None = None) -> Iterator["Held"]:
+        """The room of one form of an account, or of `GUEST`; `arriving`: what it is on the disk."""
+        held = Held(self, account_id, arriving)
         try:
             yield held
         finally:
@@ -138,8 +186,9 @@ class Memory:
 class Held:
     """What one form takes."""
 
-    def __init__(self, memory: Memory, account_id: int) -> None:
+    def __init__(self, memory: Memory, account_id: int, arriving: Arriving | None) -> None:
         self._memory = memory
+        self.arriving = arriving or Arriving(0.0)
         self._octets = 0
         self.account_id = account_id
         self.counted = 0
@@ -188,16 +237,17 @@ async def read(
     _announced(request, bound)
     parser: FormParser | MultiPartParser
     if kind == "multipart/form-data":
-        parts = _bounded(request, bound)
+        parts = _bounded(request, bound, held.arriving.add)
         parser = _Parts(request, parts, MAX_FILES if max_file_octets else 0, held, keep=keep)
     elif kind in ("application/x-www-form-urlencoded", ""):
-        pairs = _bounded(request, bound, held)
+        pairs = _bounded(request, bound, held.add)
         parser = FormParser(request.headers, pairs, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_OCTETS)
     else:
         raise BadSyntax("Unexpected kind of form")
     try:
-        async with asyncio.timeout(BODY_SECONDS if held.account_id else GUEST_SECONDS):
-            parsed = await parser.parse()
+        async with asyncio.timeout(BODY_SECONDS if held.account_id else GUEST_SECONDS) as until:
+            with held.arriving.ends_with(until):
+                parsed = await parser.parse()
     except TimeoutError:
         raise BadSyntax("The form took too long") from None
     except MultiPartException as error:
@@ -253,13 +303,12 @@ def _form(items: Sequence[tuple[str, str | UploadFile]], max_file_octets: int) -
     return Form(fields, tuple(files))
 
 
-async def _bounded(request: Request, bound: int, held: Held | None = None) -> AsyncGenerator[bytes, None]:
-    """The body, no more of it than the bound: a length may be wrong or missing (chunked). `held` counts all of it."""
+async def _bounded(request: Request, bound: int, count: Callable[[int], None]) -> AsyncGenerator[bytes, None]:
+    """The body, no more of it than the bound: a length may be wrong or missing (chunked). `count` counts all of it."""
     total = 0
     async for chunk in request.stream():
         total += len(chunk)
         if total > bound:
             raise Refused(Reason.TOO_BIG)
-        if held is not None:
-            held.add(len(chunk))
+        count(len(chunk))
         yield chunk

@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from mailserver.foundation.network.peers import ENTRY, UNKNOWN, Entry
 from mailserver.foundation.settings import Limits, Proxy
 from webui.http import forwarded
+from webui.http.turns import CUT
 
 log = structlog.get_logger("webui")
 
@@ -132,6 +133,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["state"][ENTRY] = self._entry
+        self.scope["state"][CUT] = self.transport.abort
         self._in_header = True
         self._header_octets = self._fields = 0
         self._ignored = 0

@@ -6,7 +6,8 @@ but a page.
 
 import contextlib
 import re
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ from webui.http import forms
 from webui.http.forms import Form
 from webui.page import faults
 from webui.page.context import COMPLETE, LANGUAGE, SESSION, SIMPLE, VISITOR, Guest, Services, Visit, cookie
+from webui.page.faults import TooManyAtOnce
 from webui.page.language import Language, negotiate
 from webui.page.rendering import redirect
 
@@ -62,6 +64,31 @@ MARK = "m_"
 """The form field that carries the anti-forgery mark."""
 
 
+AT_ONCE = 100
+"""Requests of one account under way in one worker, those whose form still arrives among them: a browser behind a proxy
+that speaks HTTP/2 asks for a whole page of pictures at once."""
+
+
+class _UnderWay:
+    """Requests of each account, from when it is known until they are answered. (What streams is bounded by itself.)"""
+
+    def __init__(self) -> None:
+        self._count: Counter[int] = Counter()
+
+    @contextlib.contextmanager
+    def hold(self, account_id: int) -> Iterator[None]:
+        """Raises TooManyAtOnce."""
+        if self._count[account_id] >= AT_ONCE:
+            raise TooManyAtOnce("too many requests of one account")
+        self._count[account_id] += 1
+        try:
+            yield
+        finally:
+            self._count[account_id] -= 1
+            if not self._count[account_id]:
+                del self._count[account_id]
+
+
 class Doors:
     """Makes endpoints of handlers."""
 
@@ -70,6 +97,7 @@ class Doors:
         self._ended = ended
         self._spool = forms.Spool()
         self._memory = forms.Memory()
+        self._under_way = _UnderWay()
 
     def guest(self, handler: GuestHandler) -> Endpoint:
         """An endpoint for anybody."""
@@ -129,23 +157,33 @@ class Doors:
                 if (elsewhere := _detour(visit)) is not None:
                     # A pane does not show the other page: the script asks for the whole one, which leads there.
                     return Response(status_code=401) if visit.fragment else redirect(guest, elsewhere)
-                if guard is not None and (instead := await guard(self._services, visit)) is not None:
-                    return instead
-                if request.method != "POST":
-                    return await handler(self._services, visit)
-                account_id = visit.account_id
-                with self._spool.hold(request, account_id, room), self._memory.hold(account_id) as held:
-                    visit = await self._with_form(visit, held, room)
-                    if self._services.clock.monotonic() - began > SLOW_SECONDS:
-                        return await self._late(handler, guest, visit, guard)
-                    try:
+                with self._under_way.hold(visit.account_id):
+                    if guard is not None and (instead := await guard(self._services, visit)) is not None:
+                        return instead
+                    if request.method != "POST":
                         return await handler(self._services, visit)
-                    finally:
-                        await visit.form.close()
+                    return await self._posted(handler, guest, visit, guard, room, began)
             except Exception as error:  # noqa: BLE001 - the one place where a handler's errors become pages
                 return faults.answer(self._services, guest, error)
 
         return endpoint
+
+    async def _posted(
+        self, handler: VisitHandler, guest: Guest, visit: Visit, guard: Guard | None, room: int, began: float
+    ) -> Response:
+        """Read the form, within what one account and all may send at once, and answer it."""
+        account_id = visit.account_id
+        with (
+            self._spool.hold(visit.request, account_id, room) as arriving,
+            self._memory.hold(account_id, arriving) as held,
+        ):
+            visit = await self._with_form(visit, held, room)
+            if self._services.clock.monotonic() - began > SLOW_SECONDS:
+                return await self._late(handler, guest, visit, guard)
+            try:
+                return await handler(self._services, visit)
+            finally:
+                await visit.form.close()
 
     def ended(self, handler: GuestHandler) -> Endpoint:
         """An endpoint for the page of a session that may have ended: its form was written by us for that session."""

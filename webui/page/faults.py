@@ -68,6 +68,10 @@ class FaultPage:
     back: str = "/"
 
 
+class TooManyAtOnce(Temporary):
+    """An account has as many requests under way as it may."""
+
+
 def answer(services: Services, guest: Guest, error: Exception) -> Response:
     """The page for an error. A defect of ours is logged with its stack under the number the page shows."""
     match error:
@@ -75,6 +79,8 @@ def answer(services: Services, guest: Guest, error: Exception) -> Response:
             return fault(services, guest, STATUS[reason], reason)
         case BadSyntax():
             return fault(services, guest, 400)
+        case TooManyAtOnce():
+            return fault(services, guest, 429, busy=True)
         case Temporary():
             return fault(services, guest, 503)
         case _:
@@ -83,9 +89,17 @@ def answer(services: Services, guest: Guest, error: Exception) -> Response:
             return fault(services, guest, 500, incident=incident)
 
 
-def fault(services: Services, guest: Guest, status: int, reason: Reason | None = None, incident: str = "") -> Response:
-    """The error page of a status, worded by its reason."""
-    title, text = _words(guest, status, reason)
+def fault(
+    services: Services,
+    guest: Guest,
+    status: int,
+    reason: Reason | None = None,
+    incident: str = "",
+    *,
+    busy: bool = False,
+) -> Response:
+    """The error page of a status, worded by its reason; `busy`: it asks for too much at once."""
+    title, text = _busy(guest) if busy else _words(guest, status, reason)
     path = guest.request.url.path
     back = next((base for base in ("/s/agenda", "/s/", "/m/", "/agenda") if path.startswith(base)), "/")
     page = FaultPage(status, title, text, incident, back)
@@ -104,6 +118,14 @@ def maintenance(services: Services, guest: Guest, why: Bulletin) -> Response:
     left = int(why.ends - guest.now)
     response.headers["Retry-After"] = str(max(RETRY_SECONDS, min(left, MAX_RETRY_SECONDS)))
     return response
+
+
+def _busy(guest: Guest) -> tuple[str, str]:
+    _ = guest._
+    return (
+        _("Trop de demandes à la fois"),
+        _("Ce compte demande trop de pages en même temps. Fermez des fenêtres, et réessayez dans une minute."),
+    )
 
 
 def _words(guest: Guest, status: int, reason: Reason | None) -> tuple[str, str]:

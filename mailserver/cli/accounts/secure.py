@@ -27,15 +27,16 @@ TakeBack = Annotated[
 ]
 Undo = Annotated[
     bool,
-    typer.Option("--undo", help=_("Fausse alerte : remettre filtres, transfert, mots de passe d’application, partages, envois.")),
+    typer.Option(
+        "--undo", help=_("Fausse alerte : remettre filtres, transfert, mots de passe d’application, partages, envois.")
+    ),
 ]
+SHOWN = 50
+"""Shares that are named; `--json` has all."""
 
 
 def secure(
-    directory: InstanceDir, name: Name, take_back: SHOWN = 50
-"""Shares that are named; `--json` has all."""
-
-TakeBack = False, undo: Undo = False, as_json: AsJson = False
+    directory: InstanceDir, name: Name, take_back: TakeBack = False, undo: Undo = False, as_json: AsJson = False
 ) -> None:
     """Switch off what somebody who got into an account could go on with, and show what left."""
     settings = settings_of(directory)

@@ -3,7 +3,8 @@
 After the setting's number of wrong guesses each further one doubles the wait. The account's wait grows to
 the whole window. A peer's ends at a minute, and begins ten times later: a school of a thousand pupils
 comes from one address. A peer from which the account logged in within the month is counted apart, so that
-strangers cannot keep its owner out. What comes from one /48 of IPv6 counts together as well. Loopback peers (the web interface, tests) count per account only.
+strangers cannot keep its owner out. What comes from one /48 of IPv6 counts together as well. Loopback peers
+(the web interface, tests) count per account only.
 """
 
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, delete, insert, select
+from sqlalchemy import Select, delete, select
 
 from mailserver.store.agenda import agendas
 from mailserver.store.engine.statements import Tx
@@ -69,10 +69,12 @@ def end(tx: Tx, account_id: int, since: int, origin: Origin) -> tuple[list[Given
 
 def give_back(tx: Tx, account_id: int, kept: Mapping[str, Any], origin: Origin) -> list[Given]:
     """Share again what `end` ended, where it is still there and its owner has not said otherwise since."""
-    rights, grants = [], []
-    for row in kept.get("rights", ()):
-        if _is_owned(tx, mailbox, row["mailbox_id"], account_id) and tx.insert_ignore(mailbox_right, row):
-            rights.append(row)
+    rights = [
+        row
+        for row in kept.get("rights", ())
+        if _is_owned(tx, mailbox, row["mailbox_id"], account_id) and tx.insert_ignore(mailbox_right, row)
+    ]
+    grants = []
     for row in kept.get("grants", ()):
         is_there = tx.execute(select(account.c.id).where(account.c.id == row["account_id"])).first() is not None
         owned = is_there and _is_owned(tx, collection, row["collection_id"], account_id)

@@ -2,8 +2,8 @@
 
 What is switched off is kept, so that a false alarm can be undone: the active filter, where mail is sent on to, app
 passwords and printed codes (as the hashes they are), a second factor of the last two days (sealed), the rows of the
-queue, the private address that codes are sent to, what was shared in the last two days. Sessions stay closed, planned letters stay drafts. Rows that are
-being sent at this moment are held when they come back (`store.account.secured`).
+queue, the private address that codes are sent to, what was shared in the last two days. Sessions stay closed, planned
+letters stay drafts. Rows that are being sent at this moment are held when they come back (`store.account.secured`).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -45,7 +45,8 @@ class Verifying:
         return JSONResponse({"regles": said}, headers=headers.page(guest.secure))
 
     def _may_ask(self, peer: str, now: float) -> bool:
-        return all([self._has_left(name, times, now) for name, times in counts(peer) or (("", 1),)])
+        left = [self._has_left(name, times, now) for name, times in counts(peer) or (("", 1),)]
+        return all(left)
 
     def _has_left(self, name: str, times: int, now: float) -> bool:
         most = BURST * times
