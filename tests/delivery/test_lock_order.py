@@ -109,7 +109,7 @@ def test_a_right_to_file_that_is_taken_back_is_gone_for_a_filter_that_waits(
     def take_back(tx: Tx) -> None:
         access.change(tx, me, "INBOX", "mmartin", "=", parse("l"), origin, negative=False)
 
-    both = shared(files, "mmartin") | shared(other, "lpetit")
+    both = {**shared(files, "mmartin"), **shared(other, "lpetit")}
     sent = part(store, 1, files, other, placements=both)
     behind(make_store, take_back, lambda tx: deliver_parts(tx, [sent], {}, 3600))
     found = [store.read_now(mailboxes.get, account, "INBOX") for account in (owner, files, other)]

@@ -34,11 +34,10 @@ _COLLECTION = ("collection_id", "account_id", "role", "colour", "granted")
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Somebody who reaches something of the account. `place`: a mailbox, or (`is_collection`) what its owner calls an
-    agenda or address book; `rights` as they are kept."""
+    """Somebody who reaches something of the account. `place`: a mailbox, or what its owner calls an agenda or address
+    book; `rights` as they are kept."""
 
     place: str
-    is_collection: bool
     who: str
     rights: str
 
@@ -147,12 +146,12 @@ def _is_owned(tx: Tx, table: Any, number: int, account_id: int) -> bool:
 
 
 def _of_mailbox(row: Mapping[str, Any]) -> Given:
-    return Given(str(row["name"]), False, str(row["identifier"]), str(row["rights"]))
+    return Given(str(row["name"]), str(row["identifier"]), str(row["rights"]))
 
 
 def _of_collection(row: Mapping[str, Any]) -> Given:
     shown = json.loads(row["props"]).get(agendas.DISPLAY_NAME) or str(row["name"])
-    return Given(shown, True, str(row["login"]), str(row["role"]))
+    return Given(shown, str(row["login"]), str(row["role"]))
 
 
 def _tell(
@@ -180,7 +179,8 @@ def _tell(
         ],
     )
     readers = {str(row["identifier"]) for row in rights}
-    people = dict(tx.execute(select(account.c.login, account.c.id).where(account.c.login.in_(sorted(readers)))).all())
+    known = tx.execute(select(account.c.login, account.c.id).where(account.c.login.in_(sorted(readers))))
+    people = {str(row.login): int(row.id) for row in known}
     for row in rights:
         tx.changed(account_id, int(row["mailbox_id"]))
         tx.changed(people.get(str(row["identifier"]), DIRECTORY), 0)
