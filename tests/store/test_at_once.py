@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
+from mailserver.model.account.preferences import Preferences
+from mailserver.model.account.quiet_hours import Hours
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import ListKind, Population
-from mailserver.model.preferences import Preferences
-from mailserver.model.quiet_hours import Hours
 from mailserver.store.account import bulletins, forwards, recoveries, rules, secured, sessions
 from mailserver.store.account.bulletins import Draft, Kind
 from mailserver.store.engine.transactions import Store, Tx
@@ -23,7 +23,7 @@ from mailserver.store.people.mailing_lists import lists
 from mailserver.store.people.schools import Facts
 from mailserver.store.queue import sent_counts
 from mailserver.store.record.audit import Origin
-from mailserver.store.schema.mail import orphan
+from mailserver.store.schema.mail.messages import orphan
 from mailserver.store.web import push_subscriptions
 from mailserver.store.web.push_subscriptions import NewSubscription
 from tests.conftest import StoreMaker

@@ -45,9 +45,9 @@ from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.account.factors import one_time_password
 from mailserver.store.schema.agendas import collection, collection_grant
-from mailserver.store.schema.audits import audit as audited
-from mailserver.store.schema.mail import mailbox
-from mailserver.store.schema.sharing import mailbox_right
+from mailserver.store.schema.mail.messages import mailbox
+from mailserver.store.schema.mail.sharing import mailbox_right
+from mailserver.store.schema.service.audits import audit as audited
 from mailserver.store.upkeep import securing
 from mailserver.texts.causes import Cause
 from tests.webui.house import House, Visitor, mail

@@ -18,10 +18,10 @@ from mailserver.store.mail.access.rights import write
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin, Wanted
 from mailserver.store.record.notices import DIRECTORY
-from mailserver.store.schema.accounts import account
+from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.agendas import collection, collection_grant
-from mailserver.store.schema.mail import mailbox
-from mailserver.store.schema.sharing import mailbox_right
+from mailserver.store.schema.mail.messages import mailbox
+from mailserver.store.schema.mail.sharing import mailbox_right
 from mailserver.texts.causes import Cause
 
 MOST_CHANGES = 20_000
