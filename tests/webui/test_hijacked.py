@@ -163,7 +163,9 @@ def shares(house: House, victim: Principal) -> set[tuple[str, str, str]]:
     def rows(tx: Tx) -> set[tuple[str, str, str]]:
         rights = select(mailbox.c.name, mailbox_right.c.identifier, mailbox_right.c.rights)
         grants = select(collection.c.name, account.c.login, collection_grant.c.role)
-        found = list(tx.execute(rights.join(mailbox, mailbox.c.id == mailbox_right.c.mailbox_id).where(mine)))
+        found: list[Any] = list(
+            tx.execute(rights.join(mailbox, mailbox.c.id == mailbox_right.c.mailbox_id).where(mine))
+        )
         joined = grants.join(collection, collection.c.id == collection_grant.c.collection_id)
         found += tx.execute(joined.join(account, account.c.id == collection_grant.c.account_id).where(theirs))
         return {(str(one[0]), str(one[1]), str(one[2])) for one in found}
