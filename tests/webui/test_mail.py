@@ -135,7 +135,8 @@ def test_erasing_from_trash_asks_first(house: House, person: Principal, browser:
     assert len(house.subjects(person, "Trash")) == 2
     act(house, person, browser, "effacer", chosen, box="Trash", confirme="1")
     assert len(house.subjects(person, "Trash")) == 1
-    assert "sera effacé" in browser.get(f"/s/dossier/{trash.id}/vider").text
+    page = browser.get(f"/s/dossier/{trash.id}/vider").text
+    assert re.search(r"sera effacé\. +Vous avez ensuite", " ".join(page.split()))
     assert "1 message effacé" in browser.post(f"/s/dossier/{trash.id}/vider", {}).text
     assert house.subjects(person, "Trash") == []
 

@@ -128,8 +128,10 @@ def test_results_are_accessible_and_fit(house: House, chromium: Browser, reader:
             "/m/recherche?q=voyage&guide=1",
             "/m/recherche?q=nulle+part",
             "/m/recherche",
+            "/s/recherche?q=voyage",
         ):
             page.goto(f"{house.url}{path}")
+            page.evaluate("document.querySelectorAll('.bas').forEach(one => { one.open = true })")
             if page.locator(".courriels input").count():
                 page.locator(".courriels input").first.check()
             watched.picture(f"recherche-{size}-{len(found)}")

@@ -120,12 +120,13 @@ def _introduction(visit: Visit, source: Source) -> str:
 def _forwarded(visit: Visit, source: Source) -> list[str]:
     _ = visit._
     head = message_parts.letterhead(source.octets, source.root, source.stored)
+    to = [_("À : %(value)s") % {"value": _people(head.to)}] if head.to else []  # blind copies and lists name nobody
     return [
         _("---------- Message transféré ----------"),
         _("De : %(value)s") % {"value": _people(head.sender)},
         _("Date : %(value)s") % {"value": visit.language.long_date(head.date)},
         _("Objet : %(value)s") % {"value": head.subject},
-        _("À : %(value)s") % {"value": _people(head.to)},
+        *to,
     ]
 
 
