@@ -7,4 +7,4 @@ from webui.page.context import Guest, Services
 
 async def show(services: Services, guest: Guest) -> Response:
     """GET /hors-connexion?lang=…; the worker puts the pages that it has kept into it."""
-    return services.pages.answer(guest, "offline/page.html")
+    return services.pages.answer(guest, "installed/offline/page.html")
