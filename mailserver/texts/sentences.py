@@ -132,6 +132,7 @@ _RECORDED = {
     "given-up-by-operator": N_("abandonné par un opérateur ; auparavant : {said}"),
     "dropped-by-operator": N_("jeté par un opérateur, sans prévenir personne"),
     "attempt-at": N_("{server} : {status} {said}"),
+    "left-before-stop": N_("remis avant l’arrêt du service, noté à sa reprise"),
     "server-said": N_("{server} : {said}"),
     "no-address-literal": N_("{domain} n’est pas une adresse"),
     "no-name-server": N_("pas de serveur de noms ({error})"),

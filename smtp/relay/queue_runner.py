@@ -186,6 +186,7 @@ class Relay:
         if self._leaving:
             await self._put_down(self._destinations.give_up())
             return POLL_SECONDS
+        await self._recorder.take_up()
         await self._steps.follow()
         catalogue.DESTINATIONS_AWAY.set(self._destinations.away)
         limit = min(AHEAD * self._outbound.concurrency, LEASED_TOGETHER)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -17,10 +18,11 @@ from mailserver.store.account import forward_targets, forwards
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail.blobs import Prepared
 from mailserver.store.queue import sent_counts, spool, traces
-from mailserver.store.queue.spool import Leased, Notify, Options
+from mailserver.store.queue.spool import Leased, LeftBehind, Notify, Options
 from mailserver.store.queue.traces import Step, Trace
 from mailserver.store.record.trusted_clock import TrustedClock
 from mailserver.texts.causes import NOTHING, Cause
+from smtp.relay import left_behind
 from smtp.relay.dsn import Reporter, parts_of
 from smtp.relay.settling import Settling, Taken
 from smtp.relay.verdicts import Result, Verdict
@@ -52,6 +54,9 @@ class Recorder:
         self._reporter = Reporter(settings=settings, delivery=delivery, clock=clock)
         self._recording: dict[asyncio.Task[None], int] = {}
         """What is being put down, by the lease of its row; 0: of some of its recipients nobody knows."""
+        self._untold: dict[int, LeftBehind] = {}
+        """What others have, by its lease, until it is put down."""
+        self._folder = settings.data / "relay"
 
     async def record(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
         """`_conclude`, until the store takes it: what another server has taken would leave again with the lease.
@@ -61,14 +66,17 @@ class Recorder:
         go on (`finish`).
         """
         pause, conclude = RECORD_SECONDS, self._conclude
+        if taken := _taken(verdicts):
+            self._untold[row.lease] = LeftBehind(row.id, row.lease, tuple(taken))
+        is_whole = len(verdicts) == len(row.recipients)
         while True:
             try:
-                is_whole = len(verdicts) == len(row.recipients)
-                await self._to_its_end(row.lease if is_whole else 0, conclude(row, verdicts, octets))
+                await self._to_its_end(row, conclude(row, verdicts, octets), is_whole=is_whole)
             except Temporary as error:
                 log.warning("attempt not recorded yet", why=str(error))
             except Exception:
-                if conclude == self._settle_taken or not _taken(verdicts):
+                if conclude == self._settle_taken or not taken:
+                    self._untold.pop(row.lease, None)
                     raise
                 log.exception("attempt recorded without its reports", domain=row.domain)
                 conclude = self._settle_taken
@@ -92,17 +100,35 @@ class Recorder:
         self._settling.hurry()
 
     async def finish(self) -> None:
-        """Wait until what was to be recorded is, also of attempts that were cancelled meanwhile."""
+        """Wait until what was to be recorded is, also of attempts that were cancelled meanwhile. What the store does
+        not take is left in a file (`left_behind`), which is there before the wait: it may be cut short."""
+        kept = None
+        if self._untold:
+            kept = left_behind.keep(self._folder, self._clock.token(8).hex(), list(self._untold.values()))
         while self._recording:
             await asyncio.wait(self._recording)
         await self._settling.finish()
+        if self._untold:
+            log.warning("the store was not told of all that left", messages=len(self._untold))
+        elif kept is not None:
+            kept.unlink(missing_ok=True)
+        self._untold.clear()
 
-    async def _to_its_end(self, lease: int, recording: Coroutine[None, None, None]) -> None:
+    async def take_up(self) -> None:
+        """Put down what relays of this host have left behind, before anything is leased. Raises Temporary."""
+        await left_behind.take_up(self._folder, self._store)
+
+    async def _to_its_end(self, row: Leased, recording: Coroutine[None, None, None], *, is_whole: bool) -> None:
         """A unit of the store whose caller is cancelled before its turn comes is not done."""
         task = asyncio.create_task(recording)
-        self._recording[task] = lease
-        task.add_done_callback(self._recording.pop)
+        self._recording[task] = row.lease if is_whole else 0
+        task.add_done_callback(partial(self._recorded, row.lease))
         await asyncio.shield(task)
+
+    def _recorded(self, lease: int, task: asyncio.Task[None]) -> None:
+        self._recording.pop(task)
+        if not task.cancelled() and task.exception() is None:
+            self._untold.pop(lease, None)
 
     async def _settle_taken(self, row: Leased, verdicts: Sequence[Verdict], octets: bytes) -> None:
         """Nobody whose server has the message gets it again. Raises Temporary."""

@@ -48,7 +48,7 @@ from mailserver.store.queue.spool.rows import (
     errors,
 )
 from mailserver.store.queue.spool.selecting import Selection
-from mailserver.store.queue.spool.settling import settle, settle_whole
+from mailserver.store.queue.spool.settling import LeftBehind, settle, settle_left_behind, settle_whole
 
 __all__ = [
     "BRAKED",
@@ -65,6 +65,7 @@ __all__ = [
     "Addressee",
     "Entry",
     "Leased",
+    "LeftBehind",
     "Notify",
     "Options",
     "Selection",
@@ -89,6 +90,7 @@ __all__ = [
     "renew",
     "retry",
     "settle",
+    "settle_left_behind",
     "settle_whole",
     "show",
     "small_octets",

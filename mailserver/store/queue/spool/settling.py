@@ -91,7 +91,48 @@ def settle(
     return True
 
 
-def settle_whole(tx: Tx, rows: Sequence[Leased]) -> set[int]:
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A row of which a relay could not put down who has the message before it stopped."""
+
+    id: int
+    lease: int
+    recipients: tuple[int, ...]
+    """Those whose servers have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """What such a row was about."""
+
+    name: str
+    reverse_path: str
+    account_id: int
+    addresses: tuple[str, ...]
+
+
+def settle_left_behind(tx: Tx, row: LeftBehind) -> TakenUp | None:
+    """Nobody who has the message gets it again; the others are due at once. None, changing nothing: the lease was lost,
+    or it was put down after all."""
+    whose = select(queued.c.name, queued.c.reverse_path, queued.c.account_id)
+    whose = whose.join(queued_domain, queued_domain.c.queued_id == queued.c.id)
+    mine = queued_domain.c.id == row.id, queued_domain.c.lease == row.lease
+    found = tx.execute(whose.where(*mine).with_for_update(of=queued_domain)).first()
+    if found is None:
+        return None
+    all_of_it = select(queued_recipient.c.id, queued_recipient.c.address)
+    waiting = {one.id: one.address for one in tx.execute(all_of_it.where(queued_recipient.c.domain_id == row.id))}
+    taken = [number for number in row.recipients if number in waiting]
+    if len(taken) == len(waiting):
+        settle_whole(tx, [row])
+    else:
+        tx.execute(delete(queued_recipient).where(queued_recipient.c.id.in_(taken)))
+        tx.execute(update(queued_domain).where(*mine).values(lease=0, due=tx.now))
+        tx.changed(NOBODY, NEWS)
+    return TakenUp(found.name, found.reverse_path, found.account_id, tuple(waiting[number] for number in taken))
+
+
+def settle_whole(tx: Tx, rows: Sequence[Leased | LeftBehind]) -> set[int]:
     """`settle` for rows whose recipients are all done with; the ids of those whose lease was not lost. The others stay
     as they are.
 
