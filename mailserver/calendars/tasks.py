@@ -12,7 +12,7 @@ from typing import Any, Final
 import icalendar
 import recurring_ical_events  # type: ignore[import-untyped]
 
-from mailserver.calendars import events, rules
+from mailserver.calendars import events, rules, single_dates
 from mailserver.calendars.icalendar import cleaning, zones
 from mailserver.calendars.occurrences import categories, first_text, line, moment
 from mailserver.calendars.school.school_classes import class_of
@@ -281,6 +281,14 @@ def _reschedule(series: _Series, before: TaskDraft, after: TaskDraft) -> None:
     for recur in _recurs(series.master):
         if not rules.turned(recur, later.days):
             raise Refused(Reason.INVALID, "The rule names days: it does not move so")
+    anchor = _anchor(series.master)
+    for recur in _recurs(series.master):
+        if "UNTIL" in recur:
+            recur["UNTIL"] = [_moved(recur["UNTIL"][0], anchor, later)]
+    for name in ("EXDATE", "RDATE"):
+        listed = single_dates.listed(series.master, name)
+        moved = [single_dates.moved(one, lambda when: _moved(when, anchor, later)) for one in listed]
+        single_dates.put(series.master, name, moved)
     for name in ("DTSTART", "DUE"):
         if name in series.master:
             events.put(series.master, name, _later(series.master[name].dt, later))
@@ -340,6 +348,14 @@ def _later(when: datetime.date, later: datetime.timedelta) -> datetime.date:
     if not isinstance(when, datetime.datetime):
         return when + later
     return (when.replace(tzinfo=None) + later).replace(tzinfo=when.tzinfo)
+
+
+def _moved(when: datetime.date, start: datetime.date, later: datetime.timedelta) -> datetime.date:
+    """What a series says in whichever zone, put off on the wall clock of its start."""
+    put_off = _later(_like(when, start), later)
+    if not isinstance(when, datetime.datetime) or not isinstance(put_off, datetime.datetime) or when.tzinfo is None:
+        return put_off
+    return put_off.astimezone(when.tzinfo)
 
 
 def _like(when: datetime.date, start: datetime.date) -> datetime.date:

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import icalendar
 import pytest
+import recurring_ical_events  # type: ignore[import-untyped]
 
-from mailserver.calendars import editing, occurrences, rules
+from mailserver.calendars import editing, occurrences, rules, tasks
 from mailserver.calendars.editing import ALL, FOLLOWING, THIS, Changed
 from mailserver.calendars.events import Draft
 from mailserver.calendars.icalendar import reading, zones
@@ -151,6 +152,25 @@ def test_periods_are_written_in_the_kind_of_time_that_they_have(kind: str) -> No
     )
     changed = change(text, "20261109" + begin, FOLLOWING, title="Suite")
     assert f"RDATE{zone};VALUE=PERIOD:20261118{begin}/20261118{last}" in str(changed.following).replace("\r\n ", "")
+
+
+TASK = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VTODO\r\nUID:t\r\nDTSTAMP:20260901T080000Z\r\n"
+    "DUE;TZID=Europe/Paris:20261102T180000\r\nRRULE:FREQ=WEEKLY;UNTIL=20261123T170000Z\r\n"
+    "EXDATE;TZID=Europe/Paris:20261109T180000\r\nRDATE;TZID=Europe/Paris:20261119T180000\r\n"
+    "SUMMARY:Relever les copies\r\nX-MINE:1\r\nEND:VTODO\r\nEND:VCALENDAR\r\n"
+)
+
+
+def test_a_task_that_moves_takes_its_dates_along() -> None:
+    """What is left out stays left out, a date beside the rule comes along, and the last one is not lost."""
+    before = tasks.read(TASK, "Europe/Paris")
+    assert before.due is not None
+    text = tasks.change(TASK, replace(before, due=before.due + datetime.timedelta(days=1)), NOW)
+    assert "X-MINE:1" in text
+    found = recurring_ical_events.of(icalendar.Calendar.from_ical(text), components=("VTODO",))
+    days = [f"{one['DUE'].dt.astimezone(PARIS):%m-%d %H}" for one in found.between((2026, 11, 1), (2026, 12, 20))]
+    assert sorted(days) == ["11-03 18", "11-17 18", "11-20 18", "11-24 18"]
 
 
 def test_an_exception_keeps_its_length_when_the_series_moves() -> None:
