@@ -7,6 +7,7 @@ which no record depends on another, and the view absorbs a wave before the next 
 from collections import ChainMap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 from typing import Any, Protocol
 
 from directory.imports.recognition import identities
@@ -36,6 +37,8 @@ class Terms:
     """When leavers are closed."""
     labels: bool = True
     """The directory keeps a label with each affiliation; otherwise only the vocabulary has labels."""
+    zone: tzinfo = UTC
+    """Of the days that are told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,8 @@ def intake_of(settings: Settings, store: Store, source: str, origin: Origin, *, 
     passwords = Passwords(verifiers=Verifiers.wanted(settings))
     try:
         accounts = settings.accounts
-        terms = Terms(source, settings.domain, full, int(store.clock.now()) + accounts.leaver_days * DAY)
+        close_at = int(store.clock.now()) + accounts.leaver_days * DAY
+        terms = Terms(source, settings.domain, full, close_at, zone=ZoneInfo(settings.web.timezone))
         ending = Ending(accounts.reply_days * DAY, accounts.grace_days * DAY)
         with _target(settings, store, terms, ending, origin) as target:
             yield Intake(store, target, Proofs(settings.secret("hmac")), passwords, terms, origin)

@@ -259,7 +259,7 @@ class Planner:
             if step.outcome is Outcome.UNCHANGED:
                 plan.tally.counts[Outcome.UNCHANGED] += 1
                 continue
-            outcome = result(step)
+            outcome = result(step, self._terms.zone)
             plan.tally.take(outcome)
             if outcome.account_id < 0:
                 outcome = replace(outcome, account_id=0)

@@ -1,7 +1,7 @@
 """Decided steps in the words of the report: what becomes of whom, and what was there before."""
 
 from collections.abc import Iterator, Sequence, Set
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 
 from directory.imports.deciding import Step
 from directory.imports.target import Detail, Outcome, Result
@@ -17,8 +17,8 @@ _PLAIN = (
 """Fields whose values are told. Of the others (keyed hashes, private addresses) only the name is."""
 
 
-def result(step: Step) -> Result:
-    """The step in the words of the report."""
+def result(step: Step, zone: tzinfo) -> Result:
+    """The step in the words of the report, with days in a zone."""
     known = step.after or step.before
     record = step.candidate.record
     name = f"{record.given_name or ''} {record.surname or ''}"
@@ -36,11 +36,11 @@ def result(step: Step) -> Result:
         _elder(known) if known is not None and step.outcome is Outcome.CREATED and not known.login_given else "",
         step.activates,
         record.file,
-        details(step) if step.changed else (),
+        details(step, zone) if step.changed else (),
     )
 
 
-def details(step: Step) -> tuple[Detail, ...]:
+def details(step: Step, zone: tzinfo) -> tuple[Detail, ...]:
     """What is otherwise, as it was and as it is: the difference that somebody checks before it is applied."""
     before, after = step.before, step.after
     if before is None or after is None:
@@ -50,7 +50,7 @@ def details(step: Step) -> tuple[Detail, ...]:
     if "affiliations" in changed:
         found += _ties(before, after)
     if "close_at" in changed:
-        found.append(Detail("close_at", _day(before.close_at), _day(after.close_at)))
+        found.append(Detail("close_at", _day(before.close_at, zone), _day(after.close_at, zone)))
     return tuple(found)
 
 
@@ -86,8 +86,8 @@ def _cell(held: Sequence[Affiliation], own: str, both: Set[tuple[str, str]]) -> 
     return "|".join(cells)
 
 
-def _day(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds else ""
+def _day(seconds: int, zone: tzinfo) -> str:
+    return datetime.fromtimestamp(seconds, zone).date().isoformat() if seconds else ""
 
 
 def _elder(known: Known) -> str:

@@ -95,7 +95,7 @@ class EmbeddedTarget:
         done, hints, new = self._store.write_now(self._apply, run_id, batch)
         keep_hints(self._hints, hints)
         self._places.keep(new)
-        return [result(step) for step in done]
+        return [result(step, self._terms.zone) for step in done]
 
     def _apply(self, tx: Tx, run_id: int, batch: Sequence[Candidate]) -> tuple[list[Step], Hints, Places]:
         claims.lock(tx)

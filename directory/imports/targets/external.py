@@ -264,7 +264,7 @@ class ExternalTarget:
         ]
         reasons = self._bulk.write([change for _, change in pairs])
         refused = {account_id: reason for (account_id, _), reason in zip(pairs, reasons, strict=True) if reason}
-        results = [result(step) for step in done]
+        results = [result(step, self._terms.zone) for step in done]
         if not refused:
             return results
         for account_id, reason in refused.items():

@@ -19,6 +19,7 @@ from mailserver.store.people import people
 from mailserver.store.people.people import Entry
 from mailserver.store.people.search.conditions import Everything
 from mailserver.store.record.audit import Origin
+from tests.clocks import PARIS
 from tests.directory.conftest import DOMAIN
 
 HEADER = "given_name,surname,birth_date,role,numen,ine,uai,discipline,login,password"
@@ -90,7 +91,7 @@ class Importer:
 
     def intake(self, source: str = "csv", *, full: bool = False) -> Intake:
         close_at = int(self.store.clock.now()) + 60 * DAY
-        terms = Terms(source, DOMAIN, full, close_at)
+        terms = Terms(source, DOMAIN, full, close_at, zone=PARIS)
         origin = Origin("tester", "test")
         target = EmbeddedTarget(self.store, terms, Ending(30 * DAY, 90 * DAY), origin)
         return Intake(self.store, target, self.directory.academy.proofs, self.directory.passwords, terms, origin)

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema import metadata
 from tests.cli.test_accounts import Console
+from tests.clocks import PARIS
 from tests.directory.conftest import DOMAIN
 from tests.directory.imports.importing import Done, Importer
 from tests.harness import environment, hatchery
@@ -184,6 +186,14 @@ def test_the_difference_says_what_was_and_what_will_be(importer: Importer) -> No
     (leaves,) = wide(importer, SAMIR, full=True, allow_leavers=1).heard.results[-1:]
     (told,) = leaves.details
     assert (told.name, told.before, len(told.after)) == ("close_at", "", 10)
+
+
+def test_the_day_of_a_closing_is_that_of_the_academy(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half past midnight in Paris is yesterday in UTC."""
+    monkeypatch.setattr(importer.store.clock, "now", datetime(2026, 12, 2, 0, 30, tzinfo=PARIS).timestamp)
+    importer("Anne,Roy,,teacher,,,,,aroy,", "Marc,Roy,,teacher,,,,,mroy,")
+    (leaves,) = importer("Anne,Roy,,teacher,,,,,aroy,", full=True, allow_leavers=1).heard.results
+    assert leaves.details == (("close_at", "", "2027-01-31"),)
 
 
 def test_two_exports_do_not_take_each_others_people(importer: Importer) -> None:
