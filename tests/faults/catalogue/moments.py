@@ -235,4 +235,12 @@ FAULTS = (
         "refusals=found.refusals + 1",
         ("tests/store/test_at_once.py",),
     ),
+    Fault(
+        "stop-forgets-what-left",
+        "A relay that stops while the database is away forgets who has a message.",
+        "smtp/relay/recording.py",
+        "if taken := _taken(verdicts):",
+        "if not (taken := _taken(verdicts)):",
+        ("tests/smtp/test_unknown_commit.py",),
+    ),
 )
