@@ -60,6 +60,10 @@ class Seasons:
         """The first school day after the holidays of that day, or after the next ones; None: they are not known."""
         return min((holiday.end for holiday in self._of(zone) if holiday.end > day), default=None)
 
+    def known_until(self, zone: str) -> datetime.date | None:
+        """The end of the last holidays of a zone; None: it has none."""
+        return max((holiday.end for holiday in self._of(zone)), default=None)
+
     def coming(self, zone: str, day: datetime.date, count: int) -> list[Holiday]:
         """The holidays of that day and the next ones, so many together."""
         ahead = [holiday for holiday in self._of(zone) if holiday.end > day]

@@ -18,6 +18,7 @@ from mailserver.operations.health import disk_space, file_permissions
 from mailserver.operations.health.blocklists import examine_blocklists
 from mailserver.operations.health.certificates import examine_certificates
 from mailserver.operations.health.findings import Finding, Grade
+from mailserver.operations.health.holidays import examine_holidays
 from mailserver.operations.health.hosts import examine_hosts
 from mailserver.operations.health.instance import place_of
 from mailserver.operations.health.moves import examine_moves
@@ -59,6 +60,7 @@ def examine(settings: Settings, *, dns_too: bool = True) -> Iterator[Finding]:
         examine_running,
         _ldap,
         _lists,
+        examine_holidays,
     ]
     if dns_too:
         looks += [examine_dns, examine_blocklists, examine_smarthosts]

@@ -48,6 +48,7 @@ SUBJECTS = {
     "ports": Text("ports"),
     "directory": Text("annuaire"),
     "lists": Text("listes"),
+    "holidays": Text("congés scolaires"),
     "dns": Untranslated("DNS"),
     "dkim": Untranslated("DKIM"),
     "outbound": Text("courrier sortant"),
