@@ -10,7 +10,7 @@ from mailserver.operations.health.holidays import NOTICE_DAYS, examine_holidays
 
 def told(settings: Settings, **last: datetime.date) -> list[tuple[str, str, str]]:
     """With these days as the ends of the last holidays of zones; `common`: of A, B and C together."""
-    zones = {"A": [], "B": [], "C": [], "": []} | {
+    zones: dict[str, list[list[str]]] = {"A": [], "B": [], "C": [], "": []} | {
         zone.replace("common", ""): [["Été", "2020-07-04", str(end)]] for zone, end in last.items()
     }
     (settings.directory / "holidays.json").write_text(json.dumps(zones), "utf-8")
