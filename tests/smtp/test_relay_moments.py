@@ -186,12 +186,15 @@ def test_what_is_leased_while_a_relay_stops_waits_for_no_end_of_a_lease(
         return real(tx, *arguments, **others)
 
     monkeypatch.setattr(spool, "lease", lease)
-    submit(house, "x@ailleurs.fr")
+    # In a thread: where the lease is of the same group as the message, that waits for it.
+    submitting = threading.Thread(target=submit, args=(house, "x@ailleurs.fr"))
+    submitting.start()
     assert begun.wait(PATIENCE)
     stopping = threading.Thread(target=house.stop_relays)
     stopping.start()
     until(lambda: all(task.cancelling() for task in house._relays))
     go_on.set()
+    submitting.join()
     stopping.join()
     assert [(one.sending, one.attempts) for one in queue(house)] == [(False, 0)]
     assert first.inbox.taken == []
