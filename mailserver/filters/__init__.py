@@ -1,5 +1,6 @@
 """Sieve scripts of accounts: kept, checked, made active, and run for mail that arrives.
 
+    sieve/    the language of scripts, without any input or output
     rules/    what people say in sentences, as values, and as Sieve
     documents the rules of an account, read and changed
     absences  whether an absence is on, and ending it

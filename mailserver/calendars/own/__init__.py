@@ -1,1 +1,1 @@
-"""The agendas of one person as a whole: events, tasks, reminders, times that several people have free."""
+"""The agendas of one person as a whole: reminders, what an invitation meets, whom one meets next, where a task goes."""

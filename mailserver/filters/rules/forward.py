@@ -1,6 +1,6 @@
 """Mail that is sent on to one other address, with a copy kept, and its Sieve.
 
-It stands in a document once whoever reads the address has agreed (`mailserver.filters.forwarding`), behind what stops
+It stands in a document once whoever reads the address has agreed (`mailserver.delivery.forwarding`), behind what stops
 for junk: what leaves has the academy's name on it.
 """
 
