@@ -58,7 +58,11 @@ def fault(source: str | bytes, **limits: int) -> sieve.SieveError:
         ("if header :is :is \"a\" \"b\" { keep; }", 1, 15, "“:is” is there twice."),
         ("if header :zork \"a\" \"b\" { keep; }", 1, 11, "“header” does not know “:zork”."),
         ("if header :comparator \"a\" { keep; }", 1, 4, "“header” takes 2 arguments, there are 0."),
-        ("if header \"a\" \"b\" :comparator { keep; }", 1, 19, "A value is missing after “:comparator”."),
+        ("if header :comparator { keep; }", 1, 11, "A value is missing after “:comparator”."),
+        # RFC 5228 section 2.6.2: tags come before what has none.
+        ("if header \"a\" :is \"b\" { keep; }", 1, 15, "“:is” belongs before the arguments without a tag."),
+        ("require \"copy\"; redirect \"a@b.fr\" :copy;", 1, 35, "“:copy” belongs before the arguments without a tag."),
+        ("if size 10 :over { keep; }", 1, 12, "“:over” belongs before the arguments without a tag."),
         ("if header :comparator \"i;x\" \"a\" \"b\" { keep; }", 1, 23, "There is no comparator “i;x”."),
         (
             "if header :comparator \"i;ascii-numeric\" \"a\" \"b\" { keep; }", 1, 23,

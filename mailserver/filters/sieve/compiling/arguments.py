@@ -53,7 +53,8 @@ class Call:
 
 
 def read(node: Node, wanted: Action | TestOf, required: frozenset[str] | set[str]) -> Call:
-    """Sort the arguments of a command. `required`: the extensions in force. Raises Fault."""
+    """Sort the arguments of a command: tags with what follows them, then what its place says what it is for (RFC 5228
+    section 2.6.2). `required`: the extensions in force. Raises Fault."""
     call = Call(node)
     known = {tag.name: tag for tag in wanted.tags}
     positional: list[Argument] = []
@@ -64,6 +65,9 @@ def read(node: Node, wanted: Action | TestOf, required: frozenset[str] | set[str
             waiting = None
         elif isinstance(argument, TagWord):
             tag = _tag(argument, known, node.name, required, call)
+            if positional:
+                text = Text("« {tag} » se place avant les arguments sans tag.", tag=f":{tag.name}")
+                raise Fault(argument.at, text)
             call.tags[tag.name] = None
             call.places[tag.name] = argument.at
             waiting = tag if tag.takes is not None else None
