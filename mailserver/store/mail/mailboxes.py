@@ -311,7 +311,8 @@ def remove(tx: Tx, account_id: int, name: str) -> int:
 
 
 def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
-    """Rename a mailbox and everything below it (RFC 3501 section 6.3.5); INBOX is `messages.rename`'s business.
+    """Rename a mailbox and everything below it (RFC 3501 section 6.3.5), also a level above others that is none itself;
+    INBOX is `messages.rename`'s business.
 
     Raises Refused(NO_SUCH_MAILBOX | MAILBOX_EXISTS | CANNOT | INVALID | LIMIT).
     """
@@ -319,15 +320,15 @@ def rename(tx: Tx, account_id: int, old: str, new: str) -> None:
     new = _free_name(new)
     lock_folders(tx, account_id)
     boxes = {box.name: box for box in listing(tx, account_id)}
-    if old not in boxes:
-        raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
     if old == INBOX:
         raise Refused(Reason.CANNOT, "INBOX keeps its name; see messages.rename")
     moving = {name: new + name[len(old) :] for name in boxes if name == old or name.startswith(old + SEPARATOR)}
+    if not moving:
+        raise Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox")
     staying = boxes.keys() - moving.keys()
     if new.startswith(old + SEPARATOR):
         raise Refused(Reason.CANNOT, "A mailbox cannot move below itself")
-    if new in boxes or staying & set(moving.values()):
+    if new == old or new in boxes or staying & set(moving.values()):
         raise Refused(Reason.MAILBOX_EXISTS, "Mailbox already exists")
     for target in moving.values():
         check_name(target)
