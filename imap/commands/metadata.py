@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from functools import partial
 
 from imap.session.session import Session
+from imap.wire import codes
 from imap.wire.codes import Code, CodeName
 from imap.wire.extensions import metadata as wire
 from imap.wire.responses import Reply, no, ok
@@ -56,7 +57,7 @@ async def set_metadata(session: Session, command: wire.SetMetadata) -> Outputs:
         if name == ADMIN and not command.mailbox:
             raise Refused(Reason.FORBIDDEN, "This entry is read-only")
         if value is not None and len(value) > MAX_VALUE:
-            yield no("Value too large", wire.max_size(MAX_VALUE))
+            yield no("Value too large", codes.annotation_limit(MAX_VALUE))
             return
     try:
         numbers = await session.services.store.write(

@@ -30,6 +30,7 @@ from imap.wire.grammar import BadCharset, BadCommand
 from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.tracing import TRACES
 from mailserver.model.errors import Temporary
+from mailserver.store.mail.access import annotations
 
 log = structlog.get_logger("imap")
 
@@ -326,7 +327,8 @@ class Conversation:
         if not isinstance(tagged.command, Idle):
             catalogue.IMAP_SECONDS.observe(monotonic() - began, name_of(tagged.command))
         if before is State.NOT_AUTHENTICATED and self.session.state is State.AUTHENTICATED:
-            self._inlet.limit(framing.after_login(self._connection.door.services.settings.limits.message_size))
+            most = self._connection.door.services.settings.limits.message_size
+            self._inlet.limit(framing.after_login(most, annotations.MAX_VALUE))
             self._connection.watch_time()
 
     def _look_ahead(self) -> None:

@@ -106,6 +106,11 @@ def message_limit(most: int, lowest_uid: int | None = None) -> Code:
     return Code(CodeName.MESSAGELIMIT, b"%d" % most if lowest_uid is None else b"%d %d" % (most, lowest_uid))
 
 
+def annotation_limit(most: int) -> Code:
+    """What the value of an annotation may be at most (RFC 5464 section 4.3)."""
+    return Code(CodeName.METADATA, b"MAXSIZE %d" % most)
+
+
 def in_progress(tag: str) -> Code:
     """INPROGRESS (RFC 9585 section 4); a tag that would end the code is not told."""
     return Code(CodeName.INPROGRESS, b"(NIL NIL NIL)" if "]" in tag else b'("%s" NIL NIL)' % tag.encode("ascii"))

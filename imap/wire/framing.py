@@ -23,6 +23,7 @@ _LONGEST_SIZE = 19
 """Digits of a literal's size: 64 bits, and no attack on the conversion of numbers."""
 _TAG = re.compile(rb"([!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,200}) ")
 _APPEND = re.compile(rb"[!-~]+ (?:APPEND|(?:UID )?REPLACE) ", re.IGNORECASE)
+_ANNOTATE = re.compile(rb"[!-~]+ SETMETADATA ", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Limits:
     """What is read and thrown away of a refused command before the connection is given up."""
     text: int = 96 * 1024
     """All lines of one command: what the grammar reads at once. An APPEND of a thousand messages needs half of it."""
+    annotation: int = 0
+    """What is told of a literal of SETMETADATA that is too large: what a value may have (RFC 5464 section 4.3)."""
 
 
 BEFORE_LOGIN = Limits(line=32 * 1024, literal=4 * 1024, append=4 * 1024, literals=4, command=32 * 1024, skip=64 * 1024)
@@ -50,8 +53,8 @@ BEFORE_LOGIN = Limits(line=32 * 1024, literal=4 * 1024, append=4 * 1024, literal
 section 3.3 permits (31 KiB), and may occupy no more memory."""
 
 
-def after_login(message: int) -> Limits:
-    """The limits of a person known to us, whose messages have up to `message` octets."""
+def after_login(message: int, annotation: int = 0) -> Limits:
+    """The limits of a person known to us, whose messages have up to `message` octets, values of annotations so many."""
     return Limits(
         line=64 * 1024,
         literal=64 * 1024,
@@ -59,6 +62,7 @@ def after_login(message: int) -> Limits:
         literals=1000,
         command=message + 16 * 1024 * 1024,
         skip=2 * message + 1024 * 1024,
+        annotation=annotation,
     )
 
 
@@ -91,6 +95,8 @@ class Rejected:
     too_big: bool = False
     messages: int = 0
     """How many messages an APPEND may have, when it has more (RFC 9738 section 3.1)."""
+    annotation: int = 0
+    """How many octets an annotation may have, when it has more (RFC 5464 section 4.3)."""
     fatal: bool = False
 
 
@@ -357,7 +363,10 @@ class Framer:
         tag = self._tag_of(line)
         most = limits.append if appends else limits.literal
         if len(marker[1]) > _LONGEST_SIZE or int(marker[1]) > most:
-            return Rejected(tag, f"Literal too large; at most {most} octets", too_big=True)
+            annotates = _ANNOTATE.match(self._text[0] if self._text else line) is not None
+            return Rejected(
+                tag, f"Literal too large; at most {most} octets", too_big=True, annotation=limits.annotation * annotates
+            )
         if len(self._literals) >= limits.literals:
             return Rejected(tag, "Too many literals", messages=limits.literals * appends)
         if self._size + int(marker[1]) > limits.command or self._lines > limits.text:

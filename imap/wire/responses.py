@@ -75,12 +75,14 @@ def bye(text: str, code: Code | None = None) -> Reply:
 
 
 def rejection(rejected: Rejected) -> bytes:
-    """What the framer refused: NO [TOOBIG] (RFC 7889 section 4, RFC 4469 section 4.2) or BAD, and BYE when
-    nothing can follow."""
+    """What the framer refused: NO with what is too much (RFC 7889 section 4, RFC 4469 section 4.2, RFC 5464 section
+    4.3, RFC 9738 section 3.1), or BAD; and BYE when nothing can follow."""
     condition = Condition.NO if rejected.too_big or rejected.messages else Condition.BAD
     code = Code(CodeName.TOOBIG) if rejected.too_big else None
     if rejected.messages:
         code = codes.message_limit(rejected.messages)
+    if rejected.annotation:
+        code = codes.annotation_limit(rejected.annotation)
     line = Reply(condition, rejected.text, code).encode(rejected.tag)
     return line + bye("Too much to ignore").encode() if rejected.fatal else line
 

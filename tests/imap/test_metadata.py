@@ -21,6 +21,11 @@ def test_limits_are_told_and_nothing_is_half_set(store: Store) -> None:
                 b'SETMETADATA INBOX (/private/small "y" /private/large {%d+}\r\n%s)' % (len(value), value)
             )
             assert said == [f"NO [METADATA MAXSIZE {MAX_VALUE}] Value too large"]
+            for sign in (b"", b"+"):  # more than any literal may have, sent in vain or not at all
+                announced = b"SETMETADATA INBOX (/private/large {200000%b}" % sign
+                sent = b"\r\n" + b"x" * 200_000 + b")" if sign else b""
+                (refused,) = await one.command(announced + sent)
+                assert refused.startswith(f"NO [METADATA MAXSIZE {MAX_VALUE}] ")
             assert await one.ok("GETMETADATA INBOX /private/small") == ["* METADATA INBOX (/private/small NIL)"]
             for number in range(MAX_ENTRIES):
                 await one.ok(f'SETMETADATA INBOX (/private/key{number} "x")')

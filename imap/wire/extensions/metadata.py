@@ -143,9 +143,4 @@ def long_entries(size: int) -> Code:
     return Code(CodeName.METADATA, b"LONGENTRIES %d" % size)
 
 
-def max_size(size: int) -> Code:
-    """What a value may be at most (section 4.3)."""
-    return Code(CodeName.METADATA, b"MAXSIZE %d" % size)
-
-
 TOO_MANY = Code(CodeName.METADATA, b"TOOMANY")
