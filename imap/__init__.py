@@ -1,9 +1,9 @@
 """The IMAP door: Twisted carries the octets, everything else is plain functions over values.
 
-The life of a command: `protocol` gives octets to `inlet`, where `wire.framing` cuts them; `conversation` takes one
+The life of a command: `protocol` gives octets to `reader`, where `wire.framing` cuts them; `conversation` takes one
 command at a time, which `wire.syntax` makes a frozen value. `commands.run` looks it up in the dispatch table, checks
 the session's state and walks its function, which yields octets and at last a `Reply`; news of the mailbox go out before
-the tagged line. What is written goes through `outlet`.
+the tagged line. What is written goes through `writer`.
 
 Rules that hold here:
 

@@ -2,8 +2,8 @@
 
 Theory of operation. aiosmtpd gives the shape of a connection (its protocol class, its session and envelope,
 one method per command); the reading of octets is ours, because its loop reads line by line. `framing` cuts
-what arrives into lines, content and chunks; `grammar` makes frozen values of MAIL, RCPT and BDAT; `server`
-keeps one conversation and calls a role (`exchange`, `submissions`) that knows whom to ask: the one way in is
+what arrives into lines, content and chunks; `grammar` makes frozen values of MAIL, RCPT and BDAT; `conversation`
+has the commands and calls a role (`exchange`, `submission`) that knows whom to ask: the one way in is
 `mailserver.delivery`, the one way out `mailserver.outbound.submission.submit`, passwords go to `mailserver.login`.
 
 Rules:
@@ -19,8 +19,9 @@ Rules:
 * Each refusal is a `Reason`; `replies` holds the one table from reasons to codes.
 * A conversation is never cancelled within a delivery: a peer that goes away early changes nothing.
 
-The relay (`relay`, `routing`, `sending`) leases rows of the queue, so several workers share it; it sends at least
-once, never loses, and reports what failed to whoever sent it, but never reports on a report.
+The relay (`relay`: `queue_runner`, which has a `delivery_agent` for each row) leases rows of the queue, so several
+workers share it; it sends at least once, never loses, and reports what failed to whoever sent it, but never reports on
+a report.
 
 Not here: SQL, MIME, who may send what. Not offered: VRFY, EXPN, BINARYMIME, AUTH on the exchange.
 """

@@ -6,8 +6,8 @@ Radicale speaks the protocol; what it stands on is ours. A request walks so:
   door), the address of the person's own tree, the body; then the request waits for its turn.
 * one of the worker's two heavy threads: `dav.Dav`, Radicale's WSGI application with our error table. Texts
   pass `mailserver.calendars.icalendar.cleaning`, XML passes `documents.parse`, before any library sees them.
-* `storage` and `shelf` answer Radicale from `mailserver.store.agenda.agenda_reach`; `rights.OwnTree` says that a person
-  reaches the tree under their own identifier and nothing else. What others share stands there, as `owner~name`.
+* `storage` and `collection` answer Radicale from `mailserver.store.agenda.agenda_reach`; `rights.OwnTree` says that a
+  person reaches the tree under their own identifier and nothing else. What others share stands there, as `owner~name`.
 
 Rules:
 

@@ -1,7 +1,7 @@
 """Whether an item meets the filter of a query (RFC 4791 section 9.7, RFC 6352 section 10.5).
 
 What stands in one filter is asked of one and the same component, property or alarm: who was invited and has not
-answered is not found because somebody else has not answered. Which occurrences a component has: `recurrence`.
+answered is not found because somebody else has not answered. Which occurrences a component has: `icalendar.recurrence`.
 """
 
 import datetime

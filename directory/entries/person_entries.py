@@ -202,7 +202,7 @@ def _main_school(attributes: Attributes) -> str:
 
 
 def _read_ties(attributes: Attributes) -> tuple[Affiliation, ...]:
-    """The inverse of `_ties`; a code that no post places is held nowhere in particular."""
+    """The inverse of `person_attributes.tied`; a code that no post places is held nowhere in particular."""
     kept: set[tuple[Tie, str, str]] = set()
     for kind, name in LOCATED.items():
         for value in attributes.get(name, ()):

@@ -196,7 +196,8 @@ class Target(Protocol):
         """What was ever issued, as things are at this moment."""
 
     def apply(self, run_id: int, batch: Sequence[Candidate]) -> list[Result]:
-        """Look again and write what differs; one result a record, in order (`telling.result`). Raises Temporary."""
+        """Look again and write what differs; one result a record, in order (`report_lines.result`). Raises
+        Temporary."""
 
     def apply_places(self, run_id: int | None, schools: Sequence[SchoolRecord], terms: Sequence[TermRecord]) -> int:
         """Write schools and vocabulary; how many changed. Without a run: how many would."""

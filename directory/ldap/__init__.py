@@ -1,4 +1,4 @@
-"""The `Directory` port over ldap3, for any LDAP server by URL.
+"""The port `identity.Directory` over ldap3, for any LDAP server by URL.
 
     adapter   the port: entries joined with the store's accounts   knows the store
     lookups   questions as functions over one connection           knows ldap3

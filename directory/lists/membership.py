@@ -86,7 +86,7 @@ def choose_digest(tx: Tx, person: Principal, address: str, *, digest: bool) -> N
 
 
 def outlook(tx: Tx, house: House, address: str) -> Outlook:
-    """Who a list comes to. At most what one message may come to is looked at (`receivers.walk`)."""
+    """Who a list comes to. At most what one message may come to is looked at (`list_expansion.walk`)."""
     walked = list_expansion.walk(tx, house, address)
     accounts = dict.fromkeys(account for roster in walked for account in roster.accounts)
     others = dict.fromkeys(member for roster in walked for member in roster.others)

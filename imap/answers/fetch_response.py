@@ -169,7 +169,7 @@ class Answer:
         return self._lines(block, lot)
 
     def _question(self, uids: "array[int]") -> tuple[object, ...]:
-        """What is asked about these messages, as `Renderings` know it."""
+        """What is asked about these messages, as the `FetchCache` knows it."""
         first = uids[0] if uids else 0
         asked = self._attributes, self._sections, self._session.utf8
         return (self._selected.shared.mailbox_id, asked, first, len(uids))

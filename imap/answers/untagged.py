@@ -164,7 +164,7 @@ async def metadata_news(session: Session) -> bytes:
 
 
 def _row(told: Told, attributes: Sequence[Attribute], uid_only: bool) -> tuple[int, ...]:
-    """A changed message as `fetchlines` takes it."""
+    """A changed message as `fetch_lines` takes it."""
     number, uid, mask, modseq = told
     values = {Attribute.UID: uid, Attribute.FLAGS: mask, Attribute.MODSEQ: modseq}
     return (uid if uid_only else number, *[values[attribute] for attribute in attributes])

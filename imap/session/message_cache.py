@@ -23,7 +23,7 @@ Values = Mapping[str, Any]
 
 
 class MessageCache:
-    """Values of `store.mail.messages.COLUMNS` that never change, by mailbox and UID."""
+    """Values of `store.mail.messages.reading.COLUMNS` that never change, by mailbox and UID."""
 
     def __init__(self) -> None:
         self._held: OrderedDict[tuple[int, int], tuple[Values, int]] = OrderedDict()

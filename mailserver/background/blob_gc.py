@@ -1,7 +1,7 @@
 """Takes away, in the background, contents that nothing refers to any more and files that no row names.
 
-Files go to quarantine first. Nothing goes while the clock is in doubt (`upkeep`), while database and folder do not
-belong together (`opening`), or when it is out of proportion (`proportion`).
+Files go to quarantine first. Nothing goes while the clock is in doubt (`trusted_clock`), while database and folder do
+not belong together (`opening`), or when it is out of proportion (`proportion`).
 """
 
 import asyncio

@@ -17,7 +17,7 @@ the store.
   have names of their own, so collecting one never races with storing the same content again.
 * A database that is out of reach, busy or full is `Temporary` for whoever asked; connections that broke are
   replaced, and threads outlive every failure.
-* Modules: `schema` (tables), `engines` (what differs between the two databases), `connections`, `writing`
-  (the writer), `committing` (groups of units), `transactions` (the store itself), `news` (between workers),
-  `blobs`, then one module per domain.
+* `schema` has the tables. `engine` is the database: what differs between the two (`engines`), the writer (`writing`;
+  `committing`: groups of units), the store itself (`transactions`), `news` between workers. `octets`: the files of
+  large messages. Then a package for each domain.
 """

@@ -3,9 +3,9 @@
 The cards are those that CardDAV serves. Every address works in both interfaces (`/contacts`, `/s/contacts`), every
 action is a form, and nothing here needs a script.
 
-`shown` lists them, `cards` shows and changes one by the form of `editing`; `groups`; `shelves` the books, and contacts
-that may be one person; `senders` those who are trusted; `transfer` files in and out; `directory` the academy's people;
-`place` addresses and frame.
+`contact_list` lists them, `cards` shows and changes one by the form of `card_form`; `groups`; `books_page` the books,
+and contacts that may be one person; `senders` those who are trusted; `transfer` files in and out, `from_message` out of
+a message; `directory` the academy's people; `page_context` addresses and frame.
 """
 
 from collections.abc import Sequence

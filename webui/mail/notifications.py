@@ -1,7 +1,7 @@
 """What a browser's notification says of messages that have just come: no more than the person chose to have shown.
 
-The page asks for it when the stream (`flux`) has told it that the inbox grew. Browsers without an open page are told by
-`mailserver.notices.push`.
+The page asks for it when the stream (`event_stream`) has told it that the inbox grew. Browsers without an open page are
+told by `mailserver.notices.push`.
 """
 
 import json

@@ -129,7 +129,7 @@ def _values(text: str, kept: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def by_like(people: Iterable[Known]) -> dict[Like, list[int]]:
-    """Those whom only their place among their like tells apart, as `roll.bare` finds them."""
+    """Those whom only their place among their like tells apart, as `bulk_people.bare` finds them."""
     found: dict[Like, list[int]] = {}
     for known in people:
         if known.numen is None and known.ine is None and not known.login_given and not known.source_key:
@@ -139,7 +139,7 @@ def by_like(people: Iterable[Known]) -> dict[Like, list[int]]:
 
 
 def by_description(people: Iterable[Known]) -> dict[Description, list[int]]:
-    """Those whom no export keeps by a number, as `roll.unnumbered` finds them."""
+    """Those whom no export keeps by a number, as `bulk_people.unnumbered` finds them."""
     found: dict[Description, list[int]] = {}
     for known in people:
         if known.birth_date is not None and not known.source_key:

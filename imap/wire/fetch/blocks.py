@@ -52,7 +52,7 @@ def make(
 ) -> Block:
     """The block of these messages.
 
-    `columns`: the values of each attribute that is not of DYNAMIC, in the order asked, as `fetchlines.lines` takes
+    `columns`: the values of each attribute that is not of DYNAMIC, in the order asked, as `fetch_lines.lines` takes
     them. `contents`: the same of each section, already cut to its partial range.
     """
     given = iter(columns)

@@ -1,7 +1,7 @@
 """Invitations in mail: what an iTIP message says (RFC 5546), the event it becomes, and the answer to it.
 
-Texts come from strangers: `cleaning` judges them before any library parses them, and what is stored goes through
-`reading` like any other item. Nothing here sends, stores or knows a page.
+Texts come from strangers: `icalendar.cleaning` judges them before any library parses them, and what is stored goes
+through `icalendar.reading` like any other item. Nothing here sends, stores or knows a page.
 """
 
 import copy

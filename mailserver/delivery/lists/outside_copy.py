@@ -3,7 +3,7 @@
 A list changes where a message comes from, so the author's SPF never holds in its copies, and a signature of theirs may
 not. Where the author is not somebody of ours who proved it, and their domain publishes a policy (DMARC, RFC 7489), or
 nobody knows, From becomes the list's address with the author's name, as Mailman does it; X-Original-From keeps what
-was there. What is ours keeps its From. Either is signed with our key when it leaves (`member_copies`).
+was there. What is ours keeps its From. Either is signed with our key when it leaves (`list_distribution`).
 """
 
 import re

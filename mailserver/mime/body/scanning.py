@@ -44,9 +44,9 @@ class Scan:
     preview: str
     attachments: int
     search_fields: bytes | None
-    """The lines of `foldedfields.KEPT`; None when only the header itself tells."""
+    """The lines of `folded_fields.KEPT`; None when only the header itself tells."""
     listed_fields: bytes | None
-    """The fields of `listedfields.NAMES`, octet for octet; None likewise."""
+    """The fields of `listed_fields.NAMES`, octet for octet; None likewise."""
 
 
 def scan(octets: bytes) -> Scan:

@@ -16,7 +16,7 @@ MAX_VALUE = 1024 * 1024
 """Octets of one field's value that are looked at."""
 
 MAX_HEADER = 2 * 1024 * 1024
-"""Octets of one header that are read for fields: what doors take is less (`headerbound`), but the header of a message
+"""Octets of one header that are read for fields: what doors take is less (`header_limit`), but the header of a message
 within a message, or one from before that bound, may have any size."""
 
 WINDOW = 128 * 1024

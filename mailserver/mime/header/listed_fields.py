@@ -24,7 +24,7 @@ MAX_HEADER = 64 * 1024
 def kept(header: bytes, written: Iterable[tuple[bytes, bytes, bytes]]) -> bytes | None:
     """These fields in the order in which they stand, each with its line end; None when only the header itself tells.
 
-    `written`: every field of the header, its name and its value (`parsing.Written`).
+    `written`: every field of the header, its name and its value (`parser.Written`).
     """
     if len(header) > MAX_HEADER or not header.endswith(b"\n"):
         return None

@@ -55,7 +55,7 @@ def _encodable(entity: Entity, *, is_message: bool) -> Iterator[tuple[Entity, bo
 
 
 def _is_composite(entity: Entity) -> bool:
-    """Whether a part without parts says that it is made of some; past the bounds of `parsing` it is not divided."""
+    """Whether a part without parts says that it is made of some; past the bounds of `parser` it is not divided."""
     declared = entity.fields.get(b"content-type")
     media = parameters.media_type(headers.as_text(declared)) if declared is not None else None
     return (media[0] if media is not None else entity.main) in ("multipart", "message")

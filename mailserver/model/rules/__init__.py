@@ -8,7 +8,7 @@
 
 Rules:
 * Every path that sends asks: SMTP and LMTP at RCPT and again when the message is whole, submission and web at RCPT
-  and at `submit`, moderation when an owner approves. All of them ask through `mailserver.delivery`.
+  and at `submission.submit`, moderation when an owner approves. All of them ask through `mailserver.delivery`.
 * The population of a sender is a proven fact: an authenticated person's role, or `outside`. What a reverse-path
   claims proves nothing, even when it names one of our own people.
 * The table binds a message's direct recipients, and every member of every list: those whom the sender may not write to

@@ -267,7 +267,7 @@ _KEPT_FIELDS = ManyStatement(select(content.c.id, content.c.search_fields), cont
 
 
 def kept_fields(tx: Tx, content_ids: Sequence[int]) -> list[Row]:
-    """(content id, lines of `foldedfields.KEPT` or None) of these contents."""
+    """(content id, lines of `folded_fields.KEPT` or None) of these contents."""
     return _KEPT_FIELDS.rows(tx, content_ids)
 
 

@@ -2,7 +2,7 @@
 
 HTML's own rules for broken nesting let a small document cost a parser minutes (20,000 open `<div>` are enough). This
 pass reads tags leniently, drops whole what is never shown, and writes what is left properly nested, at most
-`MAX_DEPTH` deep. It promises nothing about safety: `htmlview` gives its output to the sanitiser.
+`MAX_DEPTH` deep. It promises nothing about safety: `html_view` gives its output to the sanitiser.
 """
 
 import re

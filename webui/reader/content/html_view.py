@@ -1,6 +1,6 @@
 """Hostile HTML -> safe HTML for the frame that shows a message's formatted version.
 
-`balance` gives the document a bounded depth first. nh3 (ammonia) then rebuilds it from an allow-list: no scripts,
+`html_balance` gives the document a bounded depth first. nh3 (ammonia) then rebuilds it from an allow-list: no scripts,
 handlers, forms, frames, style sheets, SVG or MathML survive. One attribute filter rewrites what is left: `cid:`
 pictures come through us, remote ones are counted and left out, CSS values that could fetch or leave their place are
 dropped. The frame's policy and sandbox would stop whatever got through.
@@ -102,7 +102,7 @@ def clean(html: str, inline: Addresses, remote: Addresses = nowhere) -> Cleaned:
     """Clean a message's HTML. `inline` gives the address of the part a `cid:` names, empty when there is none;
     `remote` our address of a picture elsewhere, empty when it is not to be shown.
 
-    CPU grows with the size (40 ms for a newsletter of 250 kB): call it through `effort.computed`.
+    CPU grows with the size (40 ms for a newsletter of 250 kB): call it through `offload.computed`.
     """
     blocked = shown = 0
 

@@ -30,7 +30,7 @@ def body_parts(root: Part) -> tuple[list[Part], list[Part]]:
 
 
 def weight(root: Part) -> int:
-    """Octets that `readable` and the sanitiser have to read (`effort.computed`)."""
+    """Octets that `readable` and the sanitiser have to read (`offload.computed`)."""
     return sum(part.size for part in {*bodies.plain(root), *bodies.formatted(root)})
 
 

@@ -27,7 +27,8 @@ unusual_login = Table(
     Column("signs", SmallInteger, nullable=False),
     Column("told", SmallInteger, nullable=False, server_default="0"),
 )
-"""The last login of an account that its owner is told of; `signs`: why (`model.login_places.Sign`)."""
+"""The last login of an account that its owner is told of; `signs`: why
+(`mailserver.model.account.login_places.Sign`)."""
 Index(
     "ix_unusual_login_told",
     unusual_login.c.told,

@@ -128,4 +128,4 @@ report_tls_seen = Table(
     Column("facts", Text, nullable=False),
     Column("count", BigInteger, nullable=False),
 )
-"""The same of TLS sessions with a domain's servers: `facts` (`model.tls_sessions`)."""
+"""The same of TLS sessions with a domain's servers: `facts` (`mailserver.model.sending.tls_sessions`)."""
