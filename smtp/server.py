@@ -4,7 +4,6 @@ import ssl
 from collections.abc import Callable
 
 from mailserver.delivery import Delivery
-from mailserver.foundation.changes import Changes
 from mailserver.foundation.network.listeners import Listener, Sockets
 from mailserver.foundation.network.peers import Entry
 from mailserver.foundation.network.resolver import Resolver
@@ -13,7 +12,6 @@ from mailserver.foundation.settings import Settings
 from mailserver.inbound.authentication.check import Authenticator
 from mailserver.inbound.screening.peer_screening import PeerScreening
 from mailserver.login import Login
-from mailserver.model.identity import Directory
 from mailserver.outbound.submission.submit import Submission
 from mailserver.reports.tally import Tally
 from mailserver.store.engine.transactions import Store
@@ -32,8 +30,6 @@ async def start(
     *,
     settings: Settings,
     store: Store,
-    changes: Changes,
-    directory: Directory,
     login: Login,
     delivery: Delivery,
     submission: Submission,

@@ -110,7 +110,7 @@ async def change(services: Services, visit: Visit, held: Collection) -> tuple[As
         field = await recipients.look(services, visit, typed, limit=AT_ONCE, own_lists=False)
     except Refused:
         return Asked(typed, role, _("Vingt personnes à la fois, au plus.")), ""
-    people, strangers = await _people(services, visit, [one.address for one in field.people])
+    people, strangers = await _people(services, [one.address for one in field.people])
     if field.questions or strangers:
         named = [
             _("« %(typed)s » n’est pas une personne de l’académie.") % {"typed": stranger} for stranger in strangers
@@ -135,7 +135,7 @@ async def change(services: Services, visit: Visit, held: Collection) -> tuple[As
     return None, "partage"
 
 
-async def _people(services: Services, visit: Visit, addresses: Iterable[str]) -> tuple[list[Principal], list[str]]:
+async def _people(services: Services, addresses: Iterable[str]) -> tuple[list[Principal], list[str]]:
     """Whose these addresses are, and those that are nobody's: of a list, of somebody outside."""
     people: dict[int, Principal] = {}
     strangers = []

@@ -126,7 +126,7 @@ def structure_attributes(facts: Facts) -> dict[str, tuple[str, ...]]:
     )
 
 
-def term_value(kind: Tie, uai: str, code: str) -> str:
+def term_value(uai: str, code: str) -> str:
     """What names a term, in its own entry and in those of its people."""
     return located(uai, code) if uai else code
 
@@ -135,7 +135,7 @@ def term_attributes(term: Term) -> dict[str, tuple[str, ...]]:
     """What we write of a class, a group, a discipline or a function."""
     return filled(
         {
-            NAMING[term.kind]: (term_value(term.kind, term.uai, term.code),),
+            NAMING[term.kind]: (term_value(term.uai, term.code),),
             "acadUAI": (term.uai,),
             # Not cn or displayName: address books search those, and classes are no correspondents.
             "description": (term.label,),

@@ -272,7 +272,7 @@ class Tree:
     def term_dn(self, kind: Tie, uai: str, code: str) -> str:
         """A class or group stands below its school, a discipline or function in its branch."""
         above = self.structure_dn(uai) if uai else self.branch_dn(_BRANCH_OF[kind])
-        return f"{NAMING[kind]}={names.escape(term_value(kind, uai, code))},{above}"
+        return f"{NAMING[kind]}={names.escape(term_value(uai, code))},{above}"
 
     def contact_dn(self, below: str) -> str:
         """`below` is the name of a contact below the base, as written: `cn=Zoé,ou=contacts`."""
@@ -375,7 +375,7 @@ class Tree:
         return self._entry(dn, place, "organizationalUnit", STRUCTURE_CLASSES, values, subordinates)
 
     def term(self, term: Term) -> Entry:
-        place = Place(_KIND_OF[term.kind], names.fold(term_value(term.kind, term.uai, term.code)))
+        place = Place(_KIND_OF[term.kind], names.fold(term_value(term.uai, term.code)))
         dn = self.term_dn(term.kind, term.uai, term.code)
 
         def attributes() -> Attributes:

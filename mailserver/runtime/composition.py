@@ -44,9 +44,7 @@ def build(settings: Settings) -> Services:
     ground = _ground(settings, settings.database.readers, settings.database.writers)
     clock, changes, store, directory = ground.clock, ground.changes, ground.store, ground.directory
     login = Login(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
-    submission = Submission(
-        settings=settings, store=store, directory=directory, delivery=ground.delivery, clock=clock, changes=changes
-    )
+    submission = Submission(settings=settings, store=store, directory=directory, delivery=ground.delivery, clock=clock)
     certificate = Certificate(settings.certificate, settings.private_key)
     return Services(settings, clock, changes, store, directory, ground.delivery, login, submission, certificate)
 

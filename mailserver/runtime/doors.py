@@ -59,8 +59,6 @@ async def start(services: Services, sockets: Sockets) -> list[Door]:
         await smtp.server.start(
             settings=settings,
             store=store,
-            changes=changes,
-            directory=services.directory,
             login=services.login,
             delivery=services.delivery,
             submission=services.submission,
@@ -90,7 +88,6 @@ async def start(services: Services, sockets: Sockets) -> list[Door]:
         await webui.app.server.start(
             settings=settings,
             store=store,
-            changes=changes,
             clock=services.clock,
             directory=services.directory,
             login=services.login,

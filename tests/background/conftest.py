@@ -83,7 +83,7 @@ class House:
         shared: dict[str, Any] = {"settings": self.settings, "store": store, "clock": self.clock}
         directory = EmbeddedDirectory(**shared)
         delivery = Delivery(**shared, directory=directory, changes=changes)
-        submission = Submission(**shared, directory=directory, delivery=delivery, changes=changes)
+        submission = Submission(**shared, directory=directory, delivery=delivery)
         worker = Worker(
             store,
             directory,

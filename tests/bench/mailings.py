@@ -87,9 +87,7 @@ def hand_in(settings: Settings, store: Store, octets: bytes) -> int:
         clock, changes = store.clock, store.changes
         directory = make_directory(settings, store, clock)
         delivery = Delivery(settings=settings, store=store, directory=directory, clock=clock, changes=changes)
-        submission = Submission(
-            settings=settings, store=store, directory=directory, delivery=delivery, clock=clock, changes=changes
-        )
+        submission = Submission(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock)
         author = await directory.by_account(await store.read(_author))
         assert author is not None
         outcome = await submission.submit(author, author.address, [EVERYBODY], octets)

@@ -90,7 +90,6 @@ class House:
             directory=self.directory,
             delivery=self.delivery,
             clock=clock,
-            changes=changes,
         )
         is_new = await self.directory.find("ada") is None
         for name in PEOPLE:
@@ -101,8 +100,6 @@ class House:
         self.door: Door = await server.start(
             settings=self.settings,
             store=self.store,
-            changes=changes,
-            directory=self.directory,
             login=self.login,
             delivery=self.delivery,
             submission=self.submission,

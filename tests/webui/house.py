@@ -87,10 +87,9 @@ class House:
             "store": self.store,
             "directory": self.directory,
             "clock": self.clock,
-            "changes": self.changes,
         }
-        self.login = Login(**common)
-        self.delivery = Delivery(**common)
+        self.login = Login(changes=self.changes, **common)
+        self.delivery = Delivery(changes=self.changes, **common)
         self.submission = Submission(delivery=self.delivery, **common)
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)

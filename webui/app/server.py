@@ -14,7 +14,6 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from mailserver.delivery import Delivery
-from mailserver.foundation.changes import Changes
 from mailserver.foundation.network.listeners import Listener, Sockets
 from mailserver.foundation.network.peers import Entry, Peers
 from mailserver.foundation.network.safe_fetch import SafeFetch
@@ -139,7 +138,6 @@ async def start(
     *,
     settings: Settings,
     store: Store,
-    changes: Changes,
     clock: Clock,
     directory: Directory,
     login: Login,

@@ -33,7 +33,7 @@ class Draft:
     typed_birthday: str = ""
 
 
-def draft_of(visit: Visit, card: Card) -> Draft:
+def draft_of(card: Card) -> Draft:
     """The form of a card as it is."""
     return Draft(card, {}, shown_birthday(card.birthday))
 

@@ -176,7 +176,7 @@ async def begin(services: Services, visit: Visit) -> Response:
     emails = tuple(Value(one) for one in visit.query("adresse").split(",")[:3] if one.strip())
     organisation = " ".join(visit.query("organisation").split())[:200]
     card = Card(full_name=name, given=given, family=family, emails=emails, organisation=organisation)
-    return await _form(services, visit, card_form.draft_of(visit, card), None)
+    return await _form(services, visit, card_form.draft_of(card), None)
 
 
 async def create(services: Services, visit: Visit) -> Response:
@@ -204,7 +204,7 @@ async def edit(services: Services, visit: Visit) -> Response:
         raise Refused(Reason.READ_ONLY)
     if stored.card.is_group:
         return redirect(visit, address_of(visit, stored.book.name, stored.href))
-    return await _form(services, visit, card_form.draft_of(visit, stored.card), stored)
+    return await _form(services, visit, card_form.draft_of(stored.card), stored)
 
 
 async def change(services: Services, visit: Visit) -> Response:

@@ -121,9 +121,7 @@ def _with(settings: Settings, name: str, work: Callable[[Principal, _Desk], Awai
 def _desk(settings: Settings, store: Store, directory: Directory) -> _Desk:
     proofs, clock = Proofs(settings.secret("hmac")), store.clock
     delivery = Delivery(settings=settings, store=store, directory=directory, clock=clock, changes=store.changes)
-    submission = Submission(
-        settings=settings, store=store, directory=directory, delivery=delivery, clock=clock, changes=store.changes
-    )
+    submission = Submission(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock)
     return _Desk(
         Factors(settings=settings, store=store, clock=clock, proofs=proofs),
         Devices(store=store, clock=clock, proofs=proofs),

@@ -40,7 +40,6 @@ async def _send(settings: Settings, write: Write) -> None:
                 directory=directory,
                 delivery=delivery,
                 clock=clock,
-                changes=store.changes,
             )
             to = f"postmaster@{settings.domain}"
             await submission.post(to, write(house_of(settings), to, clock.token(TOKEN_OCTETS), clock.now()))

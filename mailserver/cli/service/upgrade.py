@@ -38,7 +38,7 @@ def upgrade(
         if only_plan and as_json:
             print(json.dumps(_facts(settings, plan, served)))
         elif only_plan:
-            _show(settings, plan, served)
+            _show(plan, served)
         elif back:
             _go_back(settings, plan, served, yes=yes)
         else:
@@ -94,7 +94,7 @@ def _go_back(settings: Settings, plan: Plan, served: Note | None, *, yes: bool) 
     print(_("Schéma {revision}. Installez maintenant la version d’avant, puis démarrez.", revision=plan.back_to))
 
 
-def _show(settings: Settings, plan: Plan, served: Note | None) -> None:
+def _show(plan: Plan, served: Note | None) -> None:
     print(_("Version installée : {version}, schéma {revision}.", version=__version__, revision=plan.wanted))
     if served is None:
         print(_("Instance : schéma {revision}, personne ne la sert ici.", revision=plan.revision))

@@ -179,7 +179,7 @@ class Sorting:
         if not await self._redirect(work, decision, outcome, states):
             is_gone = False
         for action in outcome.actions:
-            if not isinstance(action, Away) or await self._send(work, decision, action, at, placed):
+            if not isinstance(action, Away) or await self._send(work, action, at, placed):
                 continue
             is_gone = False
             if isinstance(action, Reject) and may_send(owner):  # it was not wanted, and nobody can be told
@@ -216,9 +216,7 @@ class Sorting:
         elif plain != part.placements.get(account_id, (Placement(),)):
             work.placements[account_id] = plain
 
-    async def _send(
-        self, work: _Sorted, decision: Decision, action: Away, at: Occasion, placed: Sequence["_Placed"]
-    ) -> bool:
+    async def _send(self, work: _Sorted, action: Away, at: Occasion, placed: Sequence["_Placed"]) -> bool:
         """Mail of the filter's own; False when it may not go, so that the message has to be kept. Raises Temporary."""
         if not may_send(at.owner):
             log.info("filter may not send: its account is not active", account=at.owner.account_id)

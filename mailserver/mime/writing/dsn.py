@@ -154,7 +154,7 @@ def _one_line(text: str) -> str:
 
 def _status(report: Report) -> Piece:
     """RFC 3464 section 2: fields of the message, then a group for each recipient."""
-    groups = [_message_fields(report), *(_recipient_fields(report, fate) for fate in report.fates)]
+    groups = [_message_fields(report), *(_recipient_fields(fate) for fate in report.fates)]
     utf8 = not all(fate.recipient.isascii() for fate in report.fates)
     kind = b"message/global-delivery-status" if utf8 else b"message/delivery-status"  # RFC 6533 section 4
     header = b"Content-Type: " + kind + b"\r\n"
@@ -173,7 +173,7 @@ def _message_fields(report: Report) -> bytes:
     return b"".join(out)
 
 
-def _recipient_fields(report: Report, fate: Fate) -> bytes:
+def _recipient_fields(fate: Fate) -> bytes:
     kind = "rfc822" if fate.recipient.isascii() else "utf-8"
     out = [_field("Original-Recipient", _original_recipient(fate.orcpt))] if fate.orcpt else []
     out += [

@@ -16,7 +16,6 @@ from mailserver.delivery import Delivery, Envelope, Part
 from mailserver.delivery.mailing_reach import Size
 from mailserver.delivery.outgoing_guard import Unasked
 from mailserver.delivery.recipients import is_role
-from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.foundation.structured_logs import logs
 from mailserver.mime.header import header_limit
@@ -70,7 +69,6 @@ class Submission:
         directory: Directory,
         delivery: Delivery,
         clock: Clock,
-        changes: Changes,
     ) -> None:
         self._settings = settings
         self._store = store

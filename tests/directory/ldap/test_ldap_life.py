@@ -109,12 +109,11 @@ class Services:
         store = home.store
         store.changes.attach(asyncio.get_running_loop(), lambda: 0)
         shared: dict[str, Any] = {"settings": directory._settings, "store": store, "clock": store.clock}
-        shared["directory"], shared["changes"] = directory, store.changes
-        self.login = Login(**shared)
-        self.delivery = Delivery(**shared)
-        self.housekeeper = Housekeeper(
-            **shared, delivery=self.delivery, submission=Submission(**shared, delivery=self.delivery)
-        )
+        shared["directory"] = directory
+        self.login = Login(**shared, changes=store.changes)
+        self.delivery = Delivery(**shared, changes=store.changes)
+        submission = Submission(**shared, delivery=self.delivery)
+        self.housekeeper = Housekeeper(**shared, changes=store.changes, delivery=self.delivery, submission=submission)
         self.accounts = Accounts(
             directory=directory,
             store=store,

@@ -48,7 +48,7 @@ def _value(visit: Visit, name: str, text: str) -> str:
     """A value as people write it."""
     _ = visit._
     if name in set(Tie):
-        return ", ".join(_tie(visit, name, part) for part in text.split("|") if part)
+        return ", ".join(_tie(name, part) for part in text.split("|") if part)
     if name == "role" and text in set(Role):
         return role_words(visit, Role(text))
     if name == "hidden":
@@ -56,7 +56,7 @@ def _value(visit: Visit, name: str, text: str) -> str:
     return text
 
 
-def _tie(visit: Visit, name: str, cell: str) -> str:
+def _tie(name: str, cell: str) -> str:
     """`0210006T:4B=4e B` is `4e B (0210006T)`."""
     found = _CELL.fullmatch(cell)
     if found is None or name == Tie.SCHOOL:

@@ -114,7 +114,7 @@ async def card(services: Services, visit: Visit, found: Stored, octets: bytes, r
         title=plain.line(invitation.summary) or visit._("(sans titre)"),
         when=visit.language.span(start, end, all_day=not isinstance(invitation.start, datetime.datetime)),
         zone=visit.language.zone_name if isinstance(invitation.start, datetime.datetime) else "",
-        elsewhere=_elsewhere(visit, invitation, start),
+        elsewhere=_elsewhere(invitation, start),
         place=plain.line(invitation.place),
         description=invitation.description,
         organizer=_person(invitation.organizer),
@@ -148,7 +148,7 @@ def _planned(visit: Visit, invitation: Invitation, known: Known) -> str:
     return counter_proposal.planned(visit, known.times) if asks else ""
 
 
-def _elsewhere(visit: Visit, invitation: Invitation, start: datetime.datetime) -> str:
+def _elsewhere(invitation: Invitation, start: datetime.datetime) -> str:
     """The time as the organizer wrote it, when their clock shows another one."""
     written = invitation.start
     if not isinstance(written, datetime.datetime) or written.tzinfo is None or not invitation.zone:

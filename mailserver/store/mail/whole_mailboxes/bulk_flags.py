@@ -102,7 +102,7 @@ def flag(
             if one.changes:
                 lessons.note_flags(tx, account_id, mailbox_id, range(one.low, one.high + 1), mode, names)
                 tx.changed(account_id, mailbox_id)
-            return _flagged(one, mode, names)
+            return _flagged(one, names)
     return _flag_locked(tx, account_id, mailbox_id, known, mode, names, begun)
 
 
@@ -190,7 +190,7 @@ def flag_together(tx: Tx, worker: int, asked: Sequence[tuple[Any, ...]]) -> list
     ):
         if is_done:
             _, _, _, mode, names, *_ = asked[nth]
-            done[nth] = _flagged(one, mode, names)
+            done[nth] = _flagged(one, names)
     return done
 
 
@@ -208,6 +208,6 @@ def _range_of(account_id: int, mailbox_id: int, known: Known, mode: str, names: 
     return RangeOfFlags(mailbox_id, account_id, known.modseq, low, high, keep, put, change.unseen, change.flagged)
 
 
-def _flagged(one: RangeOfFlags, mode: str, names: Sequence[str]) -> Flagged:
+def _flagged(one: RangeOfFlags, names: Sequence[str]) -> Flagged:
     """What came of it, nobody having come between."""
     return Flagged(one.since + 1 if one.changes else 0, known_mask(names, ())[0], known=True)
