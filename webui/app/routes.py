@@ -35,7 +35,7 @@ from webui.filters import (
 )
 from webui.installed.offline import routes as offline
 from webui.installed.push.subscriptions import Subscribing
-from webui.lists import archives, archives_outside, moderation, owned, personal, posts, subscription
+from webui.lists import archives, archives_outside, moderation, owned, personal, posts, subscription, waiting_messages
 from webui.mail import (
     actions,
     folders,
@@ -46,6 +46,7 @@ from webui.mail import (
     shortcuts,
     simple_list,
     tags_page,
+    undo,
 )
 from webui.mail.bulk_download import Gathering
 from webui.mail.event_stream import EventStream
@@ -260,8 +261,8 @@ def _folders(doors: Doors, files: FolderFiles, gathering: Gathering) -> Sequence
         Route("/recuperer", visit(removed_page.show_removed), methods=["GET"]),
         Route("/recuperer", visit(removed_page.bring_back), methods=["POST"]),
         Route("/annonces", visit(announcements.show_closed)),
-        Route("/annuler", visit(actions.last_acts), methods=["GET"]),
-        Route("/annuler", visit(actions.undo), methods=["POST"]),
+        Route("/annuler", visit(undo.last_acts), methods=["GET"]),
+        Route("/annuler", visit(undo.undo), methods=["POST"]),
         Route("/recherche", visit(search_page.show_results)),
         Route("/recherche/garder", visit(search_page.keep), methods=["POST"]),
         Route("/recherche/aide", visit(search_help.show_help)),
@@ -290,8 +291,8 @@ def _lists(doors: Doors) -> Sequence[BaseRoute]:
         Route("/liste/{address}/archives/{post:key}", visit(archives.remove), methods=["POST"]),
         Route("/liste/{address}/archives/{post:key}/corps", visit(archives.body)),
         Route("/liste/{address}/archives/{post:key}/piece/{number}", visit(archives.piece)),
-        Route("/liste/{address}/attente", visit(owned.queue), methods=["GET"]),
-        Route("/liste/{address}/attente", visit(owned.decide), methods=["POST"]),
+        Route("/liste/{address}/attente", visit(waiting_messages.queue), methods=["GET"]),
+        Route("/liste/{address}/attente", visit(waiting_messages.decide), methods=["POST"]),
     ]
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.queue.held.moderation_queue import Held
 from mailserver.store.record.audit import Origin
-from webui.lists.owned import MAX_REASON, refusal_of
+from webui.lists.waiting_messages import MAX_REASON, refusal_of
 from webui.page.context import Guest, Services
 
 KEY_LENGTH = 100

@@ -1,11 +1,7 @@
 """What is done to the messages that were chosen in a list, or to the one that is read.
 
-A form names messages (`m`), conversations by their newest message (`c`), or with `tout=dossier` all that the list shows
-(`vue`: its parameters); of both what was there when the page was made (`avant`: the UID that the next message was to
-have). Whatever the number, it is done in units of a few hundred.
-
-After what takes a message out of its folder the reader shows the next one, the
-one before or the list, as the person has chosen.
+Whatever the number, it is done in units of a few hundred. Which messages a form names: `chosen_messages`; what is shown
+afterwards: `after_action`.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,27 +11,23 @@ from starlette.responses import Response
 
 from mailserver.filters.rules import names_sender, offered_sender
 from mailserver.model.errors import BadSyntax, Reason, Refused
-from mailserver.store.account import sessions
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.messages import Quota
 from mailserver.store.web import webmail
-from mailserver.store.web.webmail import Chosen, Edge, Line, folders, handling
+from mailserver.store.web.webmail import Chosen, Line, folders, handling
 from mailserver.store.web.webmail.handling import Marks, Step
-from mailserver.store.withdrawal import reports
-from webui.mail import snooze_times, views
-from webui.mail.search import search_walk
+from webui.mail import snooze_times
+from webui.mail.after_action import next_address, return_address
+from webui.mail.chosen_messages import read_chosen
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.rendering import redirect
 from webui.page.shell import mail_shell
 from webui.page.shell.mail_shell import UNDO_SECONDS, Folder, MailShell, surround, surroundings
 
-MAX_TICKED = 150
-"""More than the largest page holds."""
 MAX_UNITS = 40
 """Units of one action on a whole folder: 20,000 messages; who has more does it again."""
-UNDO_SHOWN = 20
 MAX_FORWARDED = 20
 """Messages that one letter carries."""
 
@@ -99,7 +91,7 @@ async def act(services: Services, visit: Visit) -> Response:
     chosen = await read_chosen(services, visit, viewer, box_id)
     if chosen is None:
         return redirect(visit, return_address(visit, box_id), **done("rien"))
-    back = await _back(services, visit, viewer, box_id, chosen)
+    back = await next_address(services, visit, viewer, box_id, chosen)
     order = Order(viewer, box_id, chosen, back)
     if action == "effacer":
         return await _erase(services, visit, order)
@@ -125,31 +117,7 @@ _FLAGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "suivre": ("+", ("\\Flagged",)),
     "plussuivre": ("-", ("\\Flagged",)),
 }
-_STAYING = frozenset({"suivre", "plussuivre", "etiqueter", "desetiqueter", "lu"})
-"""What leaves the message that is read where it is, and open."""
-_LEAVING = frozenset({"supprimer", "archiver", "indesirable", "desirable", "deplacer", "reporter", "masquer"})
-"""What takes it out of its folder: the next one is opened."""
 _USES = {"supprimer": mail_shell.TRASH, "archiver": mail_shell.ARCHIVE, "indesirable": mail_shell.JUNK}
-
-
-async def read_chosen(services: Services, visit: Visit, viewer: Viewer, box_id: int) -> Chosen | None:
-    """What the form names; None: nothing. Raises BadSyntax, Refused(NO_SUCH_MAILBOX | FORBIDDEN)."""
-    ids, whole = visit.form.numbers("m", MAX_TICKED), visit.form.numbers("c", MAX_TICKED)
-    before = visit.form.number("avant")
-    if visit.form.text("tout") == "dossier":
-        box = await services.store.read(handling.readable, viewer, box_id)
-        wanted = views.from_text(visit.form.text("vue"), visit.preferences)
-        folder = mail_shell.folder(visit, box, 0)
-        view = views.view(wanted, folder, visit.preferences, services.settings.domain)
-        return Chosen(everything=replace(view, before=before))
-    if ids and visit.form.has("lecteur"):
-        # Where the list is of conversations the message that is read stands for its own, as in the list.
-        back = visit.form.text("retour")
-        listed = back if "=" in back and "/" not in back else visit.form.text("vue")
-        box = await services.store.read(handling.readable, viewer, box_id)
-        if not back.startswith(views.SEARCH) and views.acts_whole(visit, mail_shell.folder(visit, box, 0), listed):
-            return Chosen((), ids, before=before)
-    return Chosen(ids, whole, before=before) if ids or whole else None
 
 
 async def _all(step: Callable[[int], Awaitable[Step]]) -> int:
@@ -331,108 +299,3 @@ async def empty(services: Services, visit: Visit) -> Response:
 def _check_emptiable(folder: Folder) -> None:
     if folder.use not in (mail_shell.TRASH, mail_shell.JUNK):
         raise Refused(Reason.CANNOT)
-
-
-# ---------------------------------------------------------------------- taking back
-
-
-@dataclass(frozen=True, slots=True)
-class Undoable:
-    """A move that can be taken back."""
-
-    id: str
-    text: str
-    until: str
-
-
-@dataclass(frozen=True, slots=True)
-class UndoPage:
-    """The last moves."""
-
-    frame: MailShell
-    acts: Sequence[Undoable]
-
-
-async def last_acts(services: Services, visit: Visit) -> Response:
-    """GET /annuler: what can still be taken back."""
-    around = await surroundings(services, visit)
-    paths = {folder.id: folder.path for folder in around.all_folders}
-    found = []
-    for token_hash, until, what in await services.store.read(sessions.undoable, visit.account_id, UNDO_SHOWN):
-        count = len(what.uids)
-        text = visit.language.texts.ngettext(
-            "%(n)s message, de « %(origin)s » vers « %(place)s »",
-            "%(n)s messages, de « %(origin)s » vers « %(place)s »",
-            count,
-        ) % {
-            "n": visit.language.number(count),
-            "origin": paths.get(what.origin_id, "?"),
-            "place": paths.get(what.place_id, "?"),
-        }
-        found.append(Undoable(token_hash.hex(), text, visit.language.clock_time(until)))
-    return services.pages.answer(visit, "mail/undo.html", UndoPage(around, found))
-
-
-async def undo(services: Services, visit: Visit) -> Response:
-    """POST /annuler: take a move back, by the token of its page or as one of the last acts."""
-    try:
-        act_id = bytes.fromhex(visit.form.text("acte")[:64])
-    except ValueError:
-        act_id = b""
-    token_hash = act_id or services.keys.stored(visit.form.text("jeton")[:100])
-    try:
-        viewer, quota = await services.sharing.viewer(visit.principal), Quota.of(services.settings.limits)
-        back = await services.store.write(handling.put_back, viewer, token_hash, quota)
-    except Refused:
-        return redirect(visit, f"{visit.base}/", **done("tard"))
-    if back.reported:  # it was reported by mistake
-        await services.store.write(reports.take_back, visit.account_id, back.reported)
-    return redirect(visit, f"{visit.base}/dossier/{back.mailbox_id}", **done("annuler", back.count))
-
-
-# ---------------------------------------------------------------------- where to go back to
-
-
-async def _back(services: Services, visit: Visit, viewer: Viewer, box_id: int, chosen: Chosen) -> str:
-    """Where one is after an act. Without a script that has the list beside the reader, that is another message."""
-    address, after = return_address(visit, box_id), visit.preferences.after_action
-    action, back = visit.form.text("faire"), visit.form.text("retour")
-    named = chosen.ids or chosen.whole
-    if not visit.form.has("lecteur") or visit.fragment or action not in _LEAVING or after == "liste" or not named:
-        return address
-    if back.startswith(views.SEARCH):
-        return address
-    if view := views.of_search(visit.form.text("vue")) if visit.form.text("vue").startswith(views.SEARCH) else "":
-        return await _onward(services, visit, viewer, box_id, chosen, view)
-    box = await services.store.read(handling.readable, viewer, box_id)
-    folder, listed = mail_shell.folder(visit, box, 0), views.kept(visit, visit.form.text("vue"))
-    shown = views.of_list(visit, folder, listed, services.settings.domain)
-    try:
-        above, below = await services.store.read(handling.beside, viewer, box_id, shown, named[0])
-    except Refused:  # it has gone meanwhile
-        return address
-    found = below if after == "suivant" else above
-    if not found:
-        return f"{visit.base}/dossier/{box_id}?{listed}" if listed else f"{visit.base}/dossier/{box_id}"
-    foreign = box.account_id != visit.account_id
-    opening = f"{visit.base}/partage/{box_id}/" if foreign else f"{visit.base}/message/"
-    whole = "1" if shown.shows_conversations else ""
-    return f"{opening}{found}?{mail_shell.query_string(d=box_id, fil=whole, vue=listed)}"
-
-
-async def _onward(services: Services, visit: Visit, viewer: Viewer, box_id: int, chosen: Chosen, view: str) -> str:
-    """The same where a search found the message: the result behind or before it, or all of them."""
-    results = f"{visit.base}/{view}"
-    lines = await services.store.read(handling.chosen_lines, viewer, box_id, chosen)
-    if not lines:
-        return results
-    above, below = await search_walk.neighbours(services, visit, view, box_id, Edge(lines[0].date, lines[0].uid))
-    return (below if visit.preferences.after_action == "suivant" else above) or results
-
-
-def return_address(visit: Visit, box_id: int) -> str:
-    """Back to where the form was: the same page of the folder, a search, or a message. Never elsewhere."""
-    back = visit.form.text("retour")
-    if back.startswith(("message/", "partage/")) and visit.form.text("faire") in _STAYING:
-        return f"{visit.base}/{views.plain_address(back)}"
-    return views.list_address(visit, box_id, back)

@@ -12,7 +12,8 @@ from mailserver.accounts.data_export.zipping import Zip
 from mailserver.store.web.webmail import handling
 from webui.http import headers
 from webui.http.turns import Turns
-from webui.mail import actions
+from webui.mail.after_action import return_address
+from webui.mail.chosen_messages import read_chosen
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.rendering import redirect
@@ -33,9 +34,9 @@ class Gathering:
         """POST /dossier/{box}/emporter: the file, as it is made."""
         box_id = int(visit.request.path_params["box"])
         viewer = await services.sharing.viewer(visit.principal)
-        chosen = await actions.read_chosen(services, visit, viewer, box_id)
+        chosen = await read_chosen(services, visit, viewer, box_id)
         if chosen is None:
-            return redirect(visit, actions.return_address(visit, box_id), **done("rien"))
+            return redirect(visit, return_address(visit, box_id), **done("rien"))
         await services.store.read(handling.chosen_messages, viewer, box_id, chosen)  # refused before it begins
         as_mbox = visit.form.text("sous") == "mbox"
         name = f"messages-{visit.language.day(visit.now)}.{'mbox' if as_mbox else 'zip'}"

@@ -2,7 +2,8 @@
 
 * `message_parts` is what a message is made of: its text or its cleaned HTML, as `content` makes them safe to show.
 * `page` is the reader itself, as a whole page and as a fragment for the pane. Its notes are `trust` (where the message
-  comes from, what a careful reader would notice) and `requests` (invitations, receipts, leaving a list).
+  comes from, what a careful reader would notice; `assessment` asks all of it) and `requests` (invitations, receipts,
+  leaving a list).
 * `addressees` says in a line whom a message is to; what is open counts as read when its reader has chosen (`page`).
 * Whatever a message says is data. Addresses it names are followed only through
   `mailserver.foundation.network.safe_fetch`, by `content.images` and `requests.unsubscribe`, and never before the

@@ -3,15 +3,12 @@
 The same template part is the middle of a whole page, and alone the answer to the pane of the complete interface.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from markupsafe import Markup
 from starlette.responses import Response
 
-from mailserver.foundation.settings import Settings
 from mailserver.mime import Part, unpack
-from mailserver.mime.writing import replies
 from mailserver.model.account.preferences import NEVER
 from mailserver.model.messages.provenance import DELIVERED, Door
 from mailserver.store.mail import access, known_senders, urgent_letters
@@ -32,24 +29,30 @@ from webui.page.rendering import redirect
 from webui.page.shell.avatars import Avatar, avatar
 from webui.page.shell.mail_shell import DRAFTS, JUNK, SENT, Folder, MailShell, surroundings
 from webui.page.words import plain
-from webui.reader import addressees, conversations, correspondent, message_parts, recall, sent_outcome, trusted_senders
-from webui.reader.content import html_dark, html_view, images, plain_text
+from webui.reader import (
+    addressees,
+    assessment,
+    conversations,
+    correspondent,
+    message_parts,
+    recall,
+    sent_outcome,
+    trusted_senders,
+)
+from webui.reader.assessment import HeaderFacts
+from webui.reader.content import html_dark, html_view, images, plain_text, shown_text
+from webui.reader.content.shown_text import ShownText
 from webui.reader.correspondent import Correspondent
 from webui.reader.flash_texts import said
 from webui.reader.place import Place, box_of, place
 from webui.reader.requests import invitations, receipts, unsubscribe
 from webui.reader.trust import badges, cautions, imitations, links, results, spam
 from webui.reader.trust.badges import Badge
-from webui.reader.trust.cautions import Evidence, Finding
-from webui.reader.trusted_senders import Trust
 
-_NOTHING = Markup()
 MAX_UNITS = 20
 """Units in which a conversation is marked as read: 10,000 messages."""
 BESIDE = 20
 """Messages of the list shown on either side of the one that is read."""
-_LINK_WORK = 16
-"""Octets of a text that take as long to read as one of a link's address takes to be compared with ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +78,6 @@ class QuickReply:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A message's text as it is shown, and what was found in it."""
-
-    body: Markup = _NOTHING
-    cut: bool = False
-    text: str = ""
-    links: Sequence[str] = ()
-    lies: Sequence[html_view.Lie] = ()
-    blocked: int = 0
-    shown: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class ReadPage:
     """A message with its surroundings."""
 
@@ -101,7 +91,7 @@ class ReadPage:
     pieces: Sequence[message_parts.Piece]
     attached: int
     """How many attachments there are."""
-    seen: Seen
+    seen: ShownText
     has_formatted: bool
     formatted: bool
     """Show the formatted version, in its frame."""
@@ -245,32 +235,6 @@ async def _seen(services: Services, visit: Visit, found: Stored, *, whole: bool)
     return replace(found, flags=found.flags | SEEN)
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """What the header tells."""
-
-    letterhead: message_parts.Letterhead
-    origin: badges.Origin
-    sender: imitations.Sender
-    reply: replies.Answer
-    leaving: unsubscribe.Way | None
-
-
-def _header(octets: bytes, root: Part, found: Stored, settings: Settings, owns: Callable[[str], bool]) -> _Header:
-    """Read the header: pure, and long where it is."""
-    origin = badges.origin(octets, root, found.sender_address, settings.domains, found.provenance)
-    own_list = origin.list_address if origin.provenance.through_list else ""
-    return _Header(
-        message_parts.letterhead(octets, root, found),
-        origin,
-        imitations.read(octets, root, found.provenance, settings, own_list),
-        replies.reply(octets, root, owns),
-        unsubscribe.way(octets, root, unsubscribe.own_names(settings), unsubscribe.may_click(found))
-        if found.box.special_use not in (SENT, DRAFTS)
-        else None,
-    )
-
-
 async def _page(
     services: Services, visit: Visit, found: Stored, octets: bytes, fresh: frozenset[int] = frozenset()
 ) -> ReadPage:
@@ -286,24 +250,20 @@ async def _page(
     settings = services.settings
     author = await identities.answering(services, visit, box_of(visit))
     await imitations.ready()
-    header = await computed(root.body - root.start, _header, octets, root, found, settings, author.owns)
+    header = await computed(root.body - root.start, assessment.read, octets, root, found, settings, author.owns)
     if found.provenance.door is Door.RESENT:
         header = replace(header, origin=replace(header.origin, resent_by=await _resender(services, found)))
     origin = header.origin
     shown = found.box.special_use != JUNK and _shows_pictures(services, visit, found, known, origin)
-    through_us = show_formatted and (visit.query("images") == "1" or shown)
-    remote = images.signed(services, visit) if through_us else html_view.nowhere
-    if show_formatted:
-        inline = message_parts.inline(visit, found, root)
-        seen = await computed(plain_text.weight(root), _formatted, octets, formatted, inline, remote)
-    else:
-        seen = await computed(plain_text.weight(root), _plain, octets, root, f"{visit.base}/ecrire?a=")
+    with_pictures = visit.query("images") == "1" or shown
+    read = formatted if show_formatted else []
+    seen = await _text(services, visit, found, octets, root, read, with_pictures=with_pictures)
     around = await surroundings(services, visit, found.box.id)
     folder = around.folder(found.box.id)
     offers, targets = offered(around, folder), around.targets(folder)
     newsletter = links.is_newsletter(header.sender.claim, found.provenance.results, known, foreign=at.foreign)
-    looked_at = sum(map(len, seen.links)) * _LINK_WORK
-    noticed = await computed(looked_at, _noticed, visit, found, root, seen, header, newsletter=newsletter)
+    looked_at = sum(map(len, seen.links)) * assessment.LINK_WORK
+    noticed = await computed(looked_at, assessment.noticed, visit, found, root, seen, header, newsletter=newsletter)
     page = ReadPage(
         frame=around,
         folder=folder,
@@ -318,10 +278,10 @@ async def _page(
         formatted=show_formatted,
         paper=html_dark.chosen(visit),
         pictures=Pictures(seen.blocked, seen.shown, known.shows_pictures, _lasting(at, found)),
-        caution=_caution(services, visit, noticed, trusting),
+        caution=assessment.caution(services, visit, noticed, trusting),
         trusted=trusting.given,
         spam=await spam.why(services, visit, found),
-        badges=_badges(visit, found, origin, known),
+        badges=assessment.badges_of(visit, found, origin, known),
         avatar=_avatar(header.letterhead),
         addressees=addressees.in_short(visit, header.letterhead),
         labels=labels(visit),
@@ -340,6 +300,25 @@ async def _page(
     return page if at.foreign else await _personal(services, visit, page, octets, root, header)
 
 
+async def _text(
+    services: Services,
+    visit: Visit,
+    found: Stored,
+    octets: bytes,
+    root: Part,
+    formatted: Sequence[Part],
+    *,
+    with_pictures: bool,
+) -> ShownText:
+    """What is shown of the parts that are `formatted`; without any, of the plain text."""
+    work = plain_text.weight(root)
+    if not formatted:
+        return await computed(work, shown_text.plain, octets, root, f"{visit.base}/ecrire?a=")
+    remote = images.signed(services, visit) if with_pictures else html_view.nowhere
+    inline = message_parts.inline(visit, found, root)
+    return await computed(work, shown_text.formatted, octets, formatted, inline, remote)
+
+
 async def _cancelled(services: Services, visit: Visit, found: Stored) -> str:
     """The day on which the mailing that brought it was taken back."""
     if found.provenance.door not in DELIVERED:
@@ -349,7 +328,7 @@ async def _cancelled(services: Services, visit: Visit, found: Stored) -> str:
 
 
 async def _personal(
-    services: Services, visit: Visit, page: ReadPage, octets: bytes, root: Part, header: _Header
+    services: Services, visit: Visit, page: ReadPage, octets: bytes, root: Part, header: HeaderFacts
 ) -> ReadPage:
     """The page with what asks something of whoever the message came to: not of those who read along."""
     found, sent = page.message, page.message.box.special_use == SENT
@@ -394,62 +373,6 @@ def _shows_pictures(
     return known.shows_pictures and credible and badges.is_authenticated(found.provenance)
 
 
-def _plain(octets: bytes, root: Part, compose: str) -> Seen:
-    """The message as text for a page."""
-    text = plain_text.readable(octets, root)
-    cut = len(text) > plain_text.MAX_SHOWN or plain_text.reach(root) > len(octets)
-    return Seen(plain_text.render(text, compose), cut, text, plain_text.addresses(text))
-
-
-def _formatted(octets: bytes, parts: Sequence[Part], inline: html_view.Addresses, remote: html_view.Addresses) -> Seen:
-    """What is to be known of the formatted version; the frame shows it."""
-    cleaned = html_view.clean_parts(octets, parts, inline, remote)
-    return Seen(
-        text=plain_text.from_html(cleaned.html[: plain_text.MAX_SHOWN]),
-        links=html_view.links(cleaned.html),
-        lies=html_view.suspicious_links(cleaned.html),
-        blocked=cleaned.remote_images,
-        shown=cleaned.shown_images,
-    )
-
-
 def _avatar(head: message_parts.Letterhead) -> Avatar:
     sender = head.sender[0] if head.sender else message_parts.Person("", "")
     return avatar(sender.name or sender.address, sender.address)
-
-
-def _noticed(
-    visit: Visit, found: Stored, root: Part, seen: Seen, header: _Header, *, newsletter: bool
-) -> Sequence[Finding]:
-    """What a careful reader would notice; nothing about what one has written oneself. `newsletter`: it is one that is
-    known, whose links lead elsewhere."""
-    if found.box.special_use in (SENT, DRAFTS):
-        return ()
-    origin = header.origin
-    evidence = Evidence(
-        text=seen.text,
-        hosts=cautions.hosts(seen.links),
-        files=cautions.attached(root.attachments()),
-    )
-    ours = header.sender.house.domains
-    lies = links.findings(seen.lies, ours, newsletter=newsletter)
-    noticed = cautions.findings(evidence, [*imitations.findings(header.sender), *lies], ours)
-    if origin.is_suspect(visit.account_id):
-        noticed.insert(0, Finding("non-verifie", grave=True))
-    if found.box.special_use == JUNK:
-        noticed.append(Finding("indesirable"))
-    return noticed
-
-
-def _caution(services: Services, visit: Visit, noticed: Sequence[Finding], trusting: Trust) -> cautions.Caution | None:
-    """The one notice for all that was noticed; none where the reader's word for the sender settles it."""
-    if trusting.settles(noticed):
-        return None
-    found = cautions.caution(noticed, services.settings.domains, visit._)
-    return replace(found, settled=trusting.is_offered(noticed)) if found is not None else None
-
-
-def _badges(visit: Visit, found: Stored, origin: badges.Origin, known: Acquaintance) -> list[Badge]:
-    if found.box.special_use in (SENT, DRAFTS) or visit.principal.owns(found.sender_address):
-        return []
-    return badges.badges(origin, known.first_time, visit.account_id, visit._)

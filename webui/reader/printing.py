@@ -18,7 +18,9 @@ from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Chosen, Stored, handling
 from webui.http import headers
 from webui.http.offload import computed
-from webui.mail import actions, views
+from webui.mail import views
+from webui.mail.after_action import return_address
+from webui.mail.chosen_messages import read_chosen
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.rendering import redirect
@@ -107,9 +109,9 @@ async def gather(services: Services, visit: Visit) -> Response:
     """POST /dossier/{box}/imprimer: the page with what was chosen; it has an address of its own, to be loaded again."""
     box_id = int(visit.request.path_params["box"])
     viewer = await services.sharing.viewer(visit.principal)
-    chosen = await actions.read_chosen(services, visit, viewer, box_id)
+    chosen = await read_chosen(services, visit, viewer, box_id)
     if chosen is None:
-        return redirect(visit, actions.return_address(visit, box_id), **done("rien"))
+        return redirect(visit, return_address(visit, box_id), **done("rien"))
     lines = await services.store.read(handling.chosen_lines, viewer, box_id, chosen)
     ids, more = [line.id for line in lines[:MAX_MESSAGES]], len(lines) > MAX_MESSAGES
     address = f"{visit.base}/dossier/{box_id}/imprimer"
