@@ -287,13 +287,14 @@ class Conversation(Connection):
             self._fault(refusal)
             return
         mechanism, _, initial = (arg or "").partition(" ")
+        if not mechanism:
+            self._fault(replies.NEEDS_PARAMETER)
+            return
         if mechanism.upper() not in authentication.MECHANISMS:
             self._fault(replies.UNKNOWN_MECHANISM)
             return
         try:
             claimed = await authentication.credentials(mechanism.upper(), initial or None, self._ask)
-            if claimed.authorization not in ("", claimed.login):
-                raise BadSyntax("Acting for somebody else is not offered")
             principal = await self._login.login(claimed.login, claimed.secret, self._client.address, self._role.door)
         except authentication.Cancelled:
             self._fault(replies.AUTH_CANCELLED)
@@ -307,7 +308,10 @@ class Conversation(Connection):
         except Temporary as error:
             self._say(replies.login_deferral(error))
         else:
-            self._identify(principal)
+            if claimed.authorization and not principal.is_called(claimed.authorization):
+                self._fault(replies.NOT_SOMEBODY_ELSE)
+            else:
+                self._identify(principal)
 
     def _identify(self, principal: Principal) -> None:
         """The connection is an account's from now on, if that has not too many."""

@@ -176,7 +176,7 @@ async def _admit(session: Session, credentials: Credentials) -> Reply:
 
 async def _enter(session: Session, principal: Principal, claimed: str) -> Reply:
     """The authenticated state, for who may act as whom they claim to be."""
-    if claimed and claimed.casefold() != principal.login.casefold() and not principal.owns(claimed):
+    if claimed and not principal.is_called(claimed):
         return no("Acting for somebody else is not possible", Code(CodeName.AUTHORIZATIONFAILED))
     if not session.connection.identify(principal.account_id):
         return no("Too many connections of this account", Code(CodeName.LIMIT))

@@ -127,6 +127,11 @@ class Principal:
         folded = address.casefold()
         return folded == self.address.casefold() or any(folded == alias.casefold() for alias in self.aliases)
 
+    def is_called(self, name: str) -> bool:
+        """True for one of this person's logins: what a client that proves them may want to act as (RFC 4422 section
+        3.4.1)."""
+        return name.casefold() == self.login.casefold() or self.owns(name)
+
 
 class ListKind(StrEnum):
     """What a list's members are."""

@@ -52,8 +52,7 @@ async def prove(login: Login, mechanism: str, initial: bytes | None, peer: str, 
         credentials = sasl.parse_plain(first)
         principal = await login.login(credentials.login, credentials.secret, peer, SERVICE)
         claimed, final = credentials.authorization, b""
-    own = claimed.casefold() == principal.login.casefold() or principal.owns(claimed)
-    return Proven(principal, final, "" if own else claimed)
+    return Proven(principal, final, "" if principal.is_called(claimed) else claimed)
 
 
 def decode(line: bytes) -> bytes:
