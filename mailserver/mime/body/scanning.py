@@ -34,7 +34,7 @@ class Scan:
     recipients: str
     """To and Cc (`addresses.label`), comma separated."""
     sent_at: int
-    """Seconds since the epoch; 0 when the Date field says nothing."""
+    """Seconds since the epoch; 0 when the Date field says nothing, 1 where it says the epoch itself."""
     base_subject: str
     message_id: str
     """In its angle brackets; empty when there is none."""
@@ -71,7 +71,7 @@ def scan(octets: bytes) -> Scan:
         sender=author.label[:MAX_PEOPLE] if author else "",
         sender_address=headers.clean(author.address)[:MAX_ADDRESS] if author else "",
         recipients=_labels(mailboxes),
-        sent_at=moment.instant if moment else 0,
+        sent_at=(moment.instant or 1) if moment else 0,
         base_subject=subjects.base_subject(subject),
         message_id=envelope.message_id(fields.get(b"message-id")),
         in_reply_to=envelope.message_id(fields.get(b"in-reply-to")),

@@ -339,7 +339,8 @@ class _Tests:
 
     def _came(self, column: int, relation: Relation, day: date, zone: tzinfo | None = None) -> Test:
         """By the day, in UTC or another zone, of one of the message's two dates."""
-        start, end = _midnight(day, zone), _midnight(min(day, date.max - _DAY) + _DAY, zone)
+        start = _midnight(day, zone)
+        end = _midnight(day + _DAY, zone) if day < date.max else start + 86400
         match relation:
             case Relation.BEFORE:
                 return lambda row: row[column] < start
