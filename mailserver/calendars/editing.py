@@ -300,7 +300,7 @@ def _move(series: Series, master: Any, before: Draft, after: Draft) -> None:
             start = shifted(when)
             lasts = length if lasting(other) == own_length or before.all_day != after.all_day else lasting(other)
             events.set_times(other, start, events.stamped(rules.naive_of(start) + lasts, after))
-        events.put(other, "RECURRENCE-ID", shifted(when))
+        events.put_recurrence_id(other, shifted(when))
     for name in ("EXDATE", "RDATE"):
         listed = single_dates.listed(master, name)
         single_dates.put(master, name, [single_dates.moved(one, shifted) for one in listed])

@@ -142,6 +142,13 @@ def put(event: Any, name: str, value: Any) -> None:
         event.add(name, value)
 
 
+def put_recurrence_id(event: Any, when: datetime.date) -> None:
+    """Let the component of a date name another one; what it says of those that follow (RANGE) stays."""
+    of_which = event["RECURRENCE-ID"].params.get("RANGE")
+    event.pop("RECURRENCE-ID")
+    event.add("RECURRENCE-ID", when, {"RANGE": of_which} if of_which else None)
+
+
 def set_times(event: Any, start: datetime.date, end: datetime.date) -> None:
     """Both times; DTEND stands for a DURATION that was there."""
     for name in ("DTSTART", "DTEND", "DURATION"):

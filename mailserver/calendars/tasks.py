@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import icalendar
-import recurring_ical_events  # type: ignore[import-untyped]
 
 from mailserver.calendars import events, rules, single_dates
-from mailserver.calendars.icalendar import cleaning, zones
+from mailserver.calendars.icalendar import zones
 from mailserver.calendars.occurrences import categories, first_text, line, moment
 from mailserver.calendars.school.school_classes import class_of
+from mailserver.calendars.task_series import Series, anchor, is_closed, like, put_off, recurs
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda.agenda_items import Item
@@ -24,14 +24,10 @@ PAGE_SECONDS = 4.0
 """Of CPU for the tasks of one page."""
 MAX_TASKS = 1000
 """On one page; further ones are left out and the page says so."""
-MAX_DATES = 400
-"""Of a task that recurs, which are looked at for one that is still open."""
 MAX_LINK = 500
 HIGH, NORMAL, LOW, NONE = 1, 5, 9, 0
 """PRIORITY as RFC 5545 section 3.8.1.9 groups it."""
 PRIORITIES: Final = (NONE, HIGH, NORMAL, LOW)
-_CLOSED: Final = ("COMPLETED", "CANCELLED")
-_SECOND = datetime.timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,52 +105,8 @@ def _urgency(task: Task) -> tuple[bool, float, int, str]:
     return (task.due is None, due, task.priority or NORMAL, task.title)
 
 
-class _Series:
-    """The components of one UID."""
-
-    def __init__(self, text: str, budget: Budget) -> None:
-        """Raises BadSyntax, Refused(NOT_FOUND | INVALID | LIMIT)."""
-        self.calendar: Any = icalendar.Calendar.from_ical(cleaning.clean(text.encode(), budget))
-        self.parts: list[Any] = self.calendar.walk("VTODO")
-        if not self.parts:
-            raise Refused(Reason.NOT_FOUND, "Not a task")
-        self.master: Any = next((part for part in self.parts if "RECURRENCE-ID" not in part), self.parts[0])
-        self.budget = budget
-
-    @property
-    def recurs(self) -> bool:
-        return any(name in self.master for name in ("RRULE", "RDATE"))
-
-    def dates(self) -> Iterable[Any]:
-        """Its occurrences as components, the earliest first. Raises Refused(LIMIT)."""
-        start = moment(_anchor(self.master), datetime.UTC) - datetime.timedelta(days=1)
-        query = recurring_ical_events.of(self.calendar, components=("VTODO",))
-        for number, date in enumerate(query.after(start)):
-            self.budget.check()
-            if number >= MAX_DATES:
-                return
-            yield date
-
-    def current(self) -> Any:
-        """The component that is shown: the first date that is still open, else the last."""
-        if not self.recurs or _is_closed(self.master):
-            return self.master
-        last = self.master
-        for date in self.dates():
-            if not _is_closed(date):
-                return date
-            last = date
-        return last
-
-    def text(self) -> str:
-        """The whole as iCalendar, with the zones it uses."""
-        zones.complete(self.calendar)
-        octets: bytes = self.calendar.to_ical()
-        return octets.decode()
-
-
 def _shown(collection_id: int, row: Item, zone: datetime.tzinfo, budget: Budget) -> Task:
-    series = _Series(row.text or "", budget)
+    series = Series(row.text or "", budget)
     one = series.current()
     due = due_of(one)
     all_day = due is not None and not isinstance(due, datetime.datetime)
@@ -168,17 +120,13 @@ def _shown(collection_id: int, row: Item, zone: datetime.tzinfo, budget: Budget)
         moment(due, zone) if due is not None else None,
         all_day,
         _priority(one),
-        _is_closed(one),
+        is_closed(one),
         moment(completed, zone) if completed is not None else None,
         series.recurs,
         first_text(one, "CLASS").upper() not in ("", "PUBLIC"),
         first_text(one, "URL")[:MAX_LINK],
         class_of(title, categories(one)),
     )
-
-
-def _is_closed(one: Any) -> bool:
-    return first_text(one, "STATUS").upper() in _CLOSED or "COMPLETED" in one
 
 
 def _priority(one: Any) -> int:
@@ -199,19 +147,13 @@ def due_of(one: Any) -> datetime.date | None:
     return start + one["DURATION"].dt if "DURATION" in one else start
 
 
-def _anchor(one: Any) -> datetime.date:
-    """The date its rule counts from. Raises KeyError without any."""
-    found: datetime.date = one["DTSTART" if "DTSTART" in one else "DUE"].dt
-    return found
-
-
 # ---------------------------------------------------------------------- one task
 
 
 def next_open(text: str, budget: Budget) -> Any:
     """The component that is shown, as long as it is open; None: it is done. Raises BadSyntax, ValueError, Refused."""
-    one = _Series(text, budget).current()
-    return None if _is_closed(one) else one
+    one = Series(text, budget).current()
+    return None if is_closed(one) else one
 
 
 def title_of(one: Any) -> str:
@@ -221,7 +163,7 @@ def title_of(one: Any) -> str:
 
 def read(text: str, shown_in: str) -> TaskDraft:
     """What a form shows of a task. Raises BadSyntax, ValueError, Refused."""
-    one = _Series(text, Budget(PAGE_SECONDS)).current()
+    one = Series(text, Budget(PAGE_SECONDS)).current()
     due = due_of(one)
     all_day = not isinstance(due, datetime.datetime)
     zone = shown_in
@@ -259,50 +201,57 @@ def create(draft: TaskDraft, uid: str, now: datetime.datetime) -> str:
 
 def change(text: str, after: TaskDraft, now: datetime.datetime) -> str:
     """The task as the draft says; one that recurs moves as a whole. Raises BadSyntax, ValueError, Refused(INVALID)."""
-    series = _Series(text, Budget(PAGE_SECONDS))
+    series = Series(text, Budget(PAGE_SECONDS))
     before = read(text, after.zone)
     if before == replace(after, link=before.link):
         return text
+    alone = series.exception(series.current()) if series.recurs else None
     if series.recurs and (before.due, before.all_day) != (after.due, after.all_day):
         _reschedule(series, before, after)
-        _fill(series.master, before, replace(after, due=before.due, all_day=before.all_day))
-    else:
-        _fill(series.master, before, after)
+        after = replace(after, due=before.due, all_day=before.all_day)
+    _fill(series.master, before, after)
+    if alone is not None:
+        _fill(alone, before, after)
     events.touch(series.master, now)
     return series.text()
 
 
-def _reschedule(series: _Series, before: TaskDraft, after: TaskDraft) -> None:
+def _reschedule(series: Series, before: TaskDraft, after: TaskDraft) -> None:
     """Move every date of a series. Raises Refused(INVALID) for what its rule cannot follow."""
     if before.due is None or after.due is None or before.all_day != after.all_day:
         raise Refused(Reason.INVALID, "A task that recurs keeps its kind of date")
-    _go_on(series, series.current())
-    later = after.due - before.due
-    for recur in _recurs(series.master):
-        if not rules.turned(recur, later.days):
+    series.go_on(series.current())
+    later, first = after.due - before.due, anchor(series.master)
+    begins = rules.naive_of(first)
+    days = ((begins + later).date() - begins.date()).days
+    for recur in recurs(series.master):
+        if not rules.turned(recur, days):
             raise Refused(Reason.INVALID, "The rule names days: it does not move so")
-    anchor = _anchor(series.master)
-    for recur in _recurs(series.master):
+
+    def moved(when: datetime.date) -> datetime.date:
+        return _moved(when, first, later)
+
+    for recur in recurs(series.master):
         if "UNTIL" in recur:
-            recur["UNTIL"] = [_moved(recur["UNTIL"][0], anchor, later)]
+            recur["UNTIL"] = [moved(recur["UNTIL"][0])]
     for name in ("EXDATE", "RDATE"):
         listed = single_dates.listed(series.master, name)
-        moved = [single_dates.moved(one, lambda when: _moved(when, anchor, later)) for one in listed]
-        single_dates.put(series.master, name, moved)
-    for name in ("DTSTART", "DUE"):
-        if name in series.master:
-            events.put(series.master, name, _later(series.master[name].dt, later))
-    for other in [one for one in series.calendar.walk("VTODO") if one is not series.master]:
-        series.calendar.subcomponents.remove(other)
+        single_dates.put(series.master, name, [single_dates.moved(one, moved) for one in listed])
+    for part in series.parts:
+        for name in ("DTSTART", "DUE"):
+            if name in part:
+                events.put(part, name, moved(part[name].dt))
+        if "RECURRENCE-ID" in part:
+            events.put_recurrence_id(part, moved(part["RECURRENCE-ID"].dt))
 
 
 def tick(text: str, now: datetime.datetime, *, done: bool) -> str:
     """Done, or to be done again. One that recurs goes on to its next date. Raises BadSyntax, ValueError, Refused."""
-    series = _Series(text, Budget(PAGE_SECONDS))
+    series = Series(text, Budget(PAGE_SECONDS))
     master = series.master
-    following = _following(series) if done and series.recurs else None
+    following = series.following() if done and series.recurs else None
     if following is not None:
-        _go_on(series, following)
+        series.go_on(following)
     else:
         for name in ("COMPLETED", "PERCENT-COMPLETE", "STATUS"):
             master.pop(name, None)
@@ -314,60 +263,12 @@ def tick(text: str, now: datetime.datetime, *, done: bool) -> str:
     return series.text()
 
 
-def _following(series: _Series) -> Any:
-    """The open date after the one that is shown; None after the last."""
-    passed = False
-    for date in series.dates():
-        if _is_closed(date):
-            continue
-        if passed:
-            return date
-        passed = True
-    return None
-
-
-def _go_on(series: _Series, following: Any) -> None:
-    """The series begins with that date."""
-    master, start = series.master, _anchor(series.master)
-    until = _like(_anchor(following), start)
-    for recur in _recurs(master):
-        if "COUNT" in recur:
-            passed = len(rules.walked(recur, start, rules.naive_of(until) - _SECOND))
-            recur["COUNT"] = [max(1, int(recur["COUNT"][0]) - passed)]
-    later = rules.naive_of(until) - rules.naive_of(start)
-    for name in ("DTSTART", "DUE"):
-        if name in master:
-            events.put(master, name, _later(master[name].dt, later))
-    for other in [one for one in series.parts if one is not master]:
-        if rules.naive_of(_like(other["RECURRENCE-ID"].dt, start)) < rules.naive_of(until):
-            series.calendar.subcomponents.remove(other)
-
-
-def _later(when: datetime.date, later: datetime.timedelta) -> datetime.date:
-    """Put off on its own wall clock, so that summer time leaves the hour alone."""
-    if not isinstance(when, datetime.datetime):
-        return when + later
-    return (when.replace(tzinfo=None) + later).replace(tzinfo=when.tzinfo)
-
-
 def _moved(when: datetime.date, start: datetime.date, later: datetime.timedelta) -> datetime.date:
     """What a series says in whichever zone, put off on the wall clock of its start."""
-    put_off = _later(_like(when, start), later)
-    if not isinstance(when, datetime.datetime) or not isinstance(put_off, datetime.datetime) or when.tzinfo is None:
-        return put_off
-    return put_off.astimezone(when.tzinfo)
-
-
-def _like(when: datetime.date, start: datetime.date) -> datetime.date:
-    """The same moment in the zone of a start, where both have one."""
-    if not isinstance(when, datetime.datetime) or not isinstance(start, datetime.datetime):
-        return when
-    return when if when.tzinfo is None or start.tzinfo is None else when.astimezone(start.tzinfo)
-
-
-def _recurs(master: Any) -> list[Any]:
-    value = master.get("RRULE", [])
-    return value if isinstance(value, list) else [value]
+    moved = put_off(like(when, start), later)
+    if not isinstance(when, datetime.datetime) or not isinstance(moved, datetime.datetime) or when.tzinfo is None:
+        return moved
+    return moved.astimezone(when.tzinfo)
 
 
 def _fill(task: Any, before: TaskDraft, after: TaskDraft) -> None:
@@ -394,4 +295,4 @@ def _is_before(start: datetime.date, due: datetime.date | None) -> bool:
     """True when both are of one kind, and a task may begin then (RFC 5545 section 3.8.2.3)."""
     if due is None or isinstance(start, datetime.datetime) != isinstance(due, datetime.datetime):
         return False
-    return rules.naive_of(_like(start, due)) < rules.naive_of(due)
+    return rules.naive_of(like(start, due)) < rules.naive_of(due)

@@ -301,3 +301,15 @@ def test_what_is_remembered_of_events_is_bounded(monkeypatch: pytest.MonkeyPatch
     assert 0 < held <= 2_000_000
     assert when(text.replace("SUMMARY:Cours", f"SUMMARY:Cours\r\nCATEGORIES:{'a,' * 10_000}b"))
     assert held == occurrences.SERIES.octets
+
+
+def test_a_change_of_all_that_follow_stays_one_when_the_series_moves() -> None:
+    longer = (
+        "BEGIN:VEVENT\nUID:serie\nDTSTAMP:20260901T080000Z\n"
+        "RECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Paris:20261109T083000\n"
+        "DTSTART;TZID=Europe/Paris:20261109T083000\nDURATION:PT3H\nSUMMARY:Examen\nEND:VEVENT\n"
+    )
+    text = series(";TZID=Europe/Paris:20261102T083000", "DURATION:PT1H\nRRULE:FREQ=WEEKLY;COUNT=3\n", longer)
+    at = datetime.datetime(2026, 11, 2, 9, 30)
+    moved = change(text, "20261102T083000", ALL, start=at, end=at + datetime.timedelta(hours=1))
+    assert lasts(moved.text) == ["11-02 09-10", "11-09 09-12", "11-16 09-12"]

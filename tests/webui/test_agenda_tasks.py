@@ -128,6 +128,22 @@ def test_a_task_that_recurs_is_there_once_and_goes_on(page: Visitor, client: Cli
     assert str(client.tasks()["Cahier de textes"]["STATUS"]) == "COMPLETED"
 
 
+def test_a_date_beside_the_rule_leaves_the_weekday_of_the_others(
+    page: Visitor, client: Client, today: datetime.date
+) -> None:
+    dates = f"DUE;VALUE=DATE:{today:%Y%m%d}\nRRULE:FREQ=WEEKLY\nRDATE;VALUE=DATE:{today + 3 * DAY:%Y%m%d}\n"
+    client.list.save_todo(text("c", "Relever les copies", dates))
+    shown = []
+    for _ in range(4):
+        page.get("/agenda/taches")
+        href = re.search(r'<a href="(/agenda/taches/[^"]+)">Relever les copies<', page.text)
+        assert href, page.text
+        page.get(href.group(1))
+        shown.append(page.field("jour"))
+        page.post(href.group(1), {"etag": page.field("etag"), "faire": "cocher"})
+    assert shown == [str(today + days * DAY) for days in (0, 3, 7, 14)]
+
+
 def test_a_task_about_a_letter_leads_to_it(page: Visitor, client: Client, today: datetime.date) -> None:
     add(page, "Rendre l’autorisation", today + DAY, lettre="4711")
     assert str(client.tasks()["Rendre l’autorisation"]["URL"]).endswith("/m/message/4711")
