@@ -1,7 +1,9 @@
 """Writing beyond plain letters: formatted text, quotations, signatures and models, what is asked before sending, drafts
 that a script keeps, attachments from elsewhere, several messages passed on."""
 
+import io
 import re
+import zipfile
 from html import unescape
 from typing import Any
 
@@ -12,6 +14,7 @@ from mailserver.mime import Part, scan, unpack
 from mailserver.model.account import preferences
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
+from mailserver.store.mail import messages
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.web import signatures, webmail
 from mailserver.store.web.signatures import Model
@@ -143,6 +146,44 @@ def test_who_wrote_formatted_before_still_does() -> None:
 
 
 # ---------------------------------------------------------------------- quotations
+
+
+UNSHOWN = formatted("<p>Bonjour</p>")
+
+
+def test_a_picture_that_the_text_does_not_show_is_a_file(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    """Belonging to a page in HTML it is passed on, read, saved and kept in a draft of another program all the same."""
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
+    source = house.deliver(person, UNSHOWN)
+    assert "piece-1.2.png" in browser.get(f"/m/message/{source}?forme=1").text
+    with zipfile.ZipFile(io.BytesIO(browser.get(f"/m/message/{source}/pieces.zip").content)) as saved:
+        assert "piece-1.2.png" in saved.namelist()
+    browser.get(f"/m/ecrire?transferer={source}")
+    offered = re.findall(r'name="reprise"\s+value="([^"]+)"\s+checked', browser.text)
+    data = form(browser, a=zoe.login, html="<div>Pour vous</div>", editeur="1", faire="envoyer")
+    browser.post("/m/ecrire", {**data, "reprise": offered})
+    octets = house.octets(zoe, "INBOX")
+    assert {one.filename for one in parsed(octets).attachments()} == {"page.html", "résumé.pdf", "piece-1.2.png"}
+    assert part(octets, "text/html").count("Bonjour") == 1
+    # Where the page shows it, it goes with the page.
+    browser.get(f"/m/ecrire?transferer={house.deliver(person, formatted())}")
+    assert len(re.findall(r'name="reprise"', browser.text)) == len(offered) - 1
+
+
+def test_a_picture_beside_the_page_of_a_draft_is_kept(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    place = house.run(house.delivery.prepare(UNSHOWN))
+    quota = messages.Quota.of(house.settings.limits)
+    draft = house.store.write_now(webmail.replace_draft, person.account_id, 0, place, quota)
+    browser.get(f"/m/ecrire/{draft}")
+    html = browser.text.partition('<textarea name="html" hidden>')[2].partition("</textarea>")[0]
+    assert "Bonjour" in html
+    browser.post("/m/ecrire", form(browser, a=zoe.login, html=unescape(html), editeur="1", faire="envoyer"))
+    found = [one.type for one in parsed(house.octets(zoe, "INBOX")).attachments()]
+    assert sorted(found) == ["application/pdf", "image/png", "text/html"]
 
 
 def test_quotation_keeps_the_form_and_pictures_of_the_original(

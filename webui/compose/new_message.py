@@ -136,7 +136,10 @@ async def _anew(services: Services, visit: Visit, start: Start) -> Beginning:
 
 
 async def _forward(services: Services, visit: Visit, start: Start) -> Beginning:
-    source = await _source(services, visit, start, message_parts.TEXT_OCTETS)
+    source = await sources.with_text(services, visit, start.source, start.box)
+    within = message_parts.within(source.root)
+    shown = await computed(plain_text.weight(source.root), message_parts.shown_ids, source.octets, source.root)
+    files = message_parts.unshown(source.root, shown)
     letter = Letter(
         subject=forward_subject(source.stored.subject),
         forwards=(start.source,),
@@ -144,7 +147,8 @@ async def _forward(services: Services, visit: Visit, start: Start) -> Beginning:
         quotes=True,
         sender=start.author.sender,
     )
-    return letter, Original(message_parts.pieces(source.root), message_parts.within(source.root))
+    pieces = message_parts.pieces_of([*source.root.attachments(), *files])
+    return letter, Original(pieces, [part for part in within if part not in files])
 
 
 async def _enclose(services: Services, visit: Visit, start: Start) -> Beginning:

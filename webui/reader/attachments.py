@@ -19,7 +19,7 @@ from webui.page import large_files
 from webui.page.context import Services, Visit
 from webui.page.words import plain
 from webui.reader import message_parts
-from webui.reader.content import office_view, preview_kinds
+from webui.reader.content import office_view, plain_text, preview_kinds
 from webui.reader.place import place
 from webui.reader.previews import preview
 
@@ -137,7 +137,9 @@ async def content_of(services: Services, visit: Visit, kind: str) -> tuple[bytes
 async def archive(services: Services, visit: Visit) -> Response:
     """GET /message/{id}/pieces.zip: every attachment, in one archive."""
     async with message_parts.load_whole(services, visit) as (found, octets):
-        parts = unpack(found.parts).attachments()
+        root = unpack(found.parts)
+        shown = await computed(plain_text.weight(root), message_parts.shown_ids, octets, root)
+        parts = [*root.attachments(), *message_parts.unshown(root, shown)]
         if not parts:
             raise Refused(Reason.NOT_FOUND)
         name = f"{plain.line(found.subject, 80) or visit._('pieces')}.zip"

@@ -4,7 +4,7 @@ The page around it is `webui.reader.page`.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -149,6 +149,26 @@ def within(root: Part) -> list[Part]:
     alternative to it."""
     known = {id(part) for part in root.attachments()}
     return [part for part in root.walk() if part.number and id(part) not in known and _is_shown(part)]
+
+
+def shown_ids(octets: bytes, root: Part) -> set[str]:
+    """The content ids of what its page in HTML shows. Computes: call it in a thread."""
+    _, formatted = plain_text.body_parts(root)
+    found: set[str] = set()
+
+    def asked(name: str) -> str:
+        found.add(name)
+        return ""
+
+    html_view.clean_parts(octets, formatted, asked)
+    return found
+
+
+def unshown(root: Part, shown: Collection[str]) -> list[Part]:
+    """Pictures that belong to a page in HTML which shows other content ids: nobody would see them but as files."""
+    named = {part.content_id: part for part in root.walk() if part.content_id and part.number}
+    pictures = [part for part in within(root) if part.type.startswith("image/")]
+    return [part for part in pictures if part.content_id not in shown or named[part.content_id] is not part]
 
 
 def _is_shown(part: Part) -> bool:

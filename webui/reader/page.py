@@ -258,6 +258,7 @@ async def _page(
     with_pictures = visit.query("images") == "1" or shown
     read = formatted if show_formatted else []
     seen = await _text(services, visit, found, octets, root, read, with_pictures=with_pictures)
+    files = message_parts.unshown(root, seen.pictures) if show_formatted else []
     around = await surroundings(services, visit, found.box.id)
     folder = around.folder(found.box.id)
     offers, targets = offered(around, folder), around.targets(folder)
@@ -271,8 +272,8 @@ async def _page(
         offers=offers,
         message=found,
         head=header.letterhead,
-        pieces=message_parts.pieces(root, as_pages=bool(services.settings.previews.libreoffice)),
-        attached=len(root.attachments()),
+        pieces=_pieces(services, root, files),
+        attached=len(root.attachments()) + len(files),
         seen=seen,
         has_formatted=bool(formatted),
         formatted=show_formatted,
@@ -371,6 +372,13 @@ def _shows_pictures(
     domains = services.settings.domains
     credible = badges.is_credible(found.provenance, found.sender_address, domains, visit.account_id)
     return known.shows_pictures and credible and badges.is_authenticated(found.provenance)
+
+
+def _pieces(services: Services, root: Part, files: Sequence[Part]) -> Sequence[message_parts.Piece]:
+    """Its attachments, and after them the `files` that no text of it shows."""
+    pieces = message_parts.pieces(root, as_pages=bool(services.settings.previews.libreoffice))
+    more = [replace(one, preview="") for one in message_parts.pieces_of(files)]
+    return [*pieces, *more][: message_parts.MAX_PIECES]
 
 
 def _avatar(head: message_parts.Letterhead) -> Avatar:

@@ -192,10 +192,17 @@ async def kept(services: Services, visit: Visit, draft_id: int) -> Kept:
 
 
 def _kept(octets: bytes, root: Part, draft_id: int) -> Kept:
-    authors = () if root.header(octets, FIELD) else correspondents(octets, root, "From")
-    return Kept(
-        letter_of(octets, root, draft_id), tuple(_attachments(octets, root)), tuple(one.address for one in authors)
-    )
+    letter, attachments = letter_of(octets, root, draft_id), _attachments(octets, root)
+    if root.header(octets, FIELD):
+        return Kept(letter, tuple(attachments))
+    authors = correspondents(octets, root, "From")
+    return Kept(letter, tuple(_as_files(letter, attachments)), tuple(one.address for one in authors))
+
+
+def _as_files(letter: Letter, attachments: Sequence[Attachment]) -> list[Attachment]:
+    """Pictures that another program put beside its page, which does not show them, are files; our own form keeps those
+    that its page is about to show."""
+    return [one if f"cid:{one.content_id}" in letter.html else replace(one, content_id="") for one in attachments]
 
 
 def letter_of(octets: bytes, root: Part, draft_id: int) -> Letter:

@@ -1,6 +1,6 @@
 """A message's text as its page shows it, plain or formatted, and what was found in it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -22,6 +22,8 @@ class ShownText:
     lies: Sequence[html_view.Lie] = ()
     blocked: int = 0
     shown: int = 0
+    pictures: Collection[str] = ()
+    """The content ids of the message's own that it shows."""
 
 
 def plain(octets: bytes, root: Part, compose: str) -> ShownText:
@@ -35,11 +37,18 @@ def formatted(
     octets: bytes, parts: Sequence[Part], inline: html_view.Addresses, remote: html_view.Addresses
 ) -> ShownText:
     """What is to be known of the formatted version; the frame shows it."""
-    cleaned = html_view.clean_parts(octets, parts, inline, remote)
+    pictures: set[str] = set()
+
+    def noted(name: str) -> str:
+        pictures.add(name)
+        return inline(name)
+
+    cleaned = html_view.clean_parts(octets, parts, noted, remote)
     return ShownText(
         text=plain_text.from_html(cleaned.html[: plain_text.MAX_SHOWN]),
         links=html_view.links(cleaned.html),
         lies=html_view.suspicious_links(cleaned.html),
         blocked=cleaned.remote_images,
         shown=cleaned.shown_images,
+        pictures=pictures,
     )
