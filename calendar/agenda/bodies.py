@@ -7,7 +7,6 @@ from typing import Final
 from agenda.errors import Unmet
 from mailserver.addressbook import versions
 from mailserver.calendars.icalendar import cleaning
-from mailserver.calendars.icalendar.reading import MAX_OCCURRENCES
 from mailserver.calendars.icalendar.recurrence import KINDS
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Reason, Refused
@@ -17,7 +16,6 @@ _TYPES: Final = ("text/calendar", *_CARD_TYPES, "application/octet-stream", "app
 """What may be said of a body; the last two are what curl and others say of anything."""
 _OUTERMOST: Final = ("BEGIN:VCALENDAR", "BEGIN:VCARD", "BEGIN:VLIST")
 _METHOD: Final = re.compile(r"^METHOD[;:].*\r?\n", re.IGNORECASE | re.MULTILINE)
-_COUNT: Final = re.compile(r"(?:^|;)\s*COUNT=0*([0-9]+)", re.IGNORECASE)
 _UID: Final = re.compile(r"^(?:[A-Z0-9-]+\.)?UID[;:]", re.IGNORECASE | re.MULTILINE)
 _CARD: Final = re.compile(r"^BEGIN:VCARD\s", re.IGNORECASE | re.MULTILINE)
 _OBJECTS: Final = (*KINDS, "VFREEBUSY", "VAVAILABILITY", "VPOLL")
@@ -33,6 +31,8 @@ def cleaned(octets: bytes, content_type: str, budget: Budget, *, of_cards: bool,
         raise invalid(of_cards=of_cards) from None
     except cleaning.OutOfTime as refused:
         raise Unmet("C:max-date-time" if refused.late else "C:min-date-time") from None
+    except cleaning.TooManyInstances:
+        raise Unmet("C:max-instances") from None
     except Refused as refused:
         if refused.reason is Reason.INVALID:
             raise invalid(of_cards=of_cards) from None
@@ -66,9 +66,29 @@ def _check_card(text: str) -> None:
         raise unsupported(of_cards=True)
 
 
-def _is_too_long(rule: str) -> bool:
-    counted = _COUNT.search(rule)
-    return counted is not None and int(counted[1][:9]) > MAX_OCCURRENCES
+def check_lengths(text: str) -> None:
+    """Raises Unmet when the rule of an object, cleaned, gives more than is announced (RFC 4791 section 5.2.8)."""
+    rules: list[str] = []
+    begin = ""
+    for line in text.split("\r\n"):
+        name, _, value = line.partition(":")
+        match name.partition(";")[0].upper():
+            case "BEGIN" if value.strip().upper() in KINDS:
+                rules, begin = [], ""
+            case "DTSTART":
+                begin = value.strip()
+            case "RRULE":
+                rules.append(value)
+            case "END" if value.strip().upper() in KINDS:
+                for rule in rules:
+                    _check_length(rule, begin)
+
+
+def _check_length(rule: str, begin: str) -> None:
+    try:
+        cleaning.check_length(rule, begin)
+    except cleaning.TooManyInstances:
+        raise Unmet("C:max-instances") from None
 
 
 def _check_object(text: str) -> None:
@@ -90,8 +110,6 @@ def _check_object(text: str) -> None:
                 uids.append(value.strip())
             case "METHOD" if depth == 1:
                 raise Unmet("C:valid-calendar-object-resource")
-            case "RRULE" if depth == 2 and _is_too_long(value):
-                raise Unmet("C:max-instances")
     if len(kinds) == 1 and not kinds <= set(KINDS):
         raise Unmet("C:supported-calendar-component")
     if text[:15].upper() == "BEGIN:VCALENDAR" and (len(kinds) != 1 or len(set(uids)) != 1 or len(uids) < components):

@@ -117,6 +117,9 @@ def test_bounds_of_dates_and_of_repetitions_are_told_and_named(client: Client) -
         ("15991231T230000Z", "15991231T235959Z", "", "min-date-time"),
         ("90010101T000000Z", "90010101T010000Z", "", "max-date-time"),
         ("20260907T080000Z", "20260907T090000Z", f"RRULE:FREQ=DAILY;COUNT={int(most) + 1}\n", "max-instances"),
+        ("20260907T080000Z", "20260907T090000Z", "RRULE:FREQ=HOURLY;COUNT=200000\n", "max-instances"),
+        ("20260907T080000Z", "20260907T090000Z", "RRULE:FREQ=DAILY;UNTIL=20540701T080000Z\n", "max-instances"),
+        ("20260907T080000Z", "20260907T090000Z", "RRULE:FREQ=HOURLY;UNTIL=20590101T000000Z\n", "max-instances"),
     ):
         answer = put(start, end, more)
         assert (answer.status_code, condition(answer.content)[0]) == (403, f"{{urn:ietf:params:xml:ns:caldav}}{name}")

@@ -6,6 +6,7 @@ text is unfolded and cleaned here, and handed on in this form: what was judged i
 """
 
 import datetime
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ MAX_STEPS = 200_000
 """Days a rule looks at from its start to HORIZON."""
 MAX_OCCURRENCES = 100_000
 """The same for rules by the day and finer, which look longer at each."""
+MAX_INSTANCES = 10_000
+"""Of a rule that ends."""
 MAX_COMPARISONS = 10_000_000
 """Steps of a rule times the exceptions each is compared with."""
 YEARS = range(1600, 9001)
@@ -90,6 +93,13 @@ class OutOfTime(Refused):
     def __init__(self, *, late: bool) -> None:
         super().__init__(Reason.INVALID, "A date out of all time")
         self.late = late
+
+
+class TooManyInstances(Refused):
+    """A rule that ends, after more than MAX_INSTANCES."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.INVALID, "A recurrence that is too long")
 
 
 @dataclass(slots=True)
@@ -327,9 +337,36 @@ def _judge(component: _Component, text: str) -> float:
     steps = yearly * (_last(parts, start) - start.year + 1)
     most = MAX_STEPS if frequency in _DAYS_OF else MAX_OCCURRENCES
     if yearly > MAX_YEARLY or steps > most:
+        selects = any(name.startswith("BY") for name in parts)  # then looking for the next one may take long
+        if "COUNT" in parts or not selects:
+            check_length(text, component.start)
         raise Refused(Reason.INVALID, "A recurrence that is too frequent or starts too long ago")
     _check_first(parts, start)
     return steps
+
+
+def check_length(rule: str, begin: str) -> None:
+    """Count what a rule that ends gives from that DTSTART on. Raises TooManyInstances.
+
+    The zones are not known here: of an end that is named in another one, a day less is counted.
+    """
+    parts = _parts(rule.upper())
+    count, until = parts.get("COUNT", ""), parts.get("UNTIL", "")
+    if count.isdigit() and (len(count.lstrip("0")) > 9 or int(count) > MAX_INSTANCES):
+        raise TooManyInstances
+    if not until:
+        return
+    start, end = _start(begin), _start(until) + datetime.timedelta(days=len(until) == 8)
+    if until.endswith("Z") and not begin.endswith("Z"):
+        end -= datetime.timedelta(days=1)
+    text = ";".join(f"{name}={value}" for name, value in parts.items() if name not in ("UNTIL", "COUNT"))
+    try:
+        given = itertools.takewhile(lambda when: when <= end, rrulestr(text, dtstart=start))
+        beyond = next(itertools.islice(given, MAX_INSTANCES, None), None)
+    except (ValueError, TypeError, KeyError, OverflowError, ArithmeticError, IndexError):
+        return
+    if beyond is not None:
+        raise TooManyInstances
 
 
 def _yearly(frequency: str, parts: dict[str, str]) -> float:

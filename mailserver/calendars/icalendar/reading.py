@@ -13,7 +13,7 @@ from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda.agenda_items import MAX_ITEM_OCTETS, NewItem
 from mailserver.store.agenda.agendas import ADDRESS_BOOK, CALENDAR, octets
 
-MAX_OCCURRENCES = 10_000
+MAX_OCCURRENCES = cleaning.MAX_INSTANCES
 """Of a recurrence that ends."""
 REHEARSED = 3
 """Occurrences that are looked at before an item is stored."""
