@@ -23,7 +23,7 @@ from radicale.log import logger as radicale_logger
 from agenda.access import LOGIN_KEY, RETRY_SECONDS, Denied, Gate
 from agenda.dav import MAX_BODY, MAX_ITEM_BODY, Dav
 from agenda.documents import MAX_OCTETS as MAX_XML
-from agenda.guarding import OPTIONS_HEADERS
+from agenda.guarding import METHODS
 from agenda.request_context import VISIT, RequestContext
 from mailserver.foundation.large_answers import LARGE, Kept, LargeAnswers
 from mailserver.foundation.network.peers import identify_request
@@ -40,7 +40,6 @@ log = structlog.get_logger("dav")
 PREFIX: Final = "/dav"
 WELL_KNOWN: Final = ("/.well-known/caldav", "/.well-known/carddav")
 """Discovery (RFC 6764 section 5): both lead to the root, which knows the principal."""
-METHODS = frozenset(OPTIONS_HEADERS["Allow"].split(", "))
 _UNREADABLE: Final = "\ufffd"
 """What stands for octets that are no UTF-8."""
 _READING: Final = ("OPTIONS", "GET", "HEAD", "PROPFIND", "REPORT")
@@ -157,6 +156,8 @@ class Agenda:
         if elsewhere is not None:
             return _plain(308, "", (("Location", elsewhere),))
         async with self._turn(principal.account_id) as turn:
+            if scope["method"] not in METHODS:
+                return await asyncio.to_thread(self._refused, path, principal)
             body = await _read(receive, scope, _bound(scope["method"], path))
             environ = _environ(scope, path, body, principal)
             async with turn.lock:
@@ -180,6 +181,11 @@ class Agenda:
             self._requests -= 1
             if not turn.waiting:
                 del self._turns[account_id]
+
+    def _refused(self, path: str, principal: Principal) -> Answer:
+        """In a thread: what is allowed instead of the method that was asked for."""
+        VISIT.set(RequestContext(principal, Budget()))
+        return _plain(405, "", (("Allow", self._dav.allowed(path)),))
 
     def _compute(self, environ: dict[str, Any], principal: Principal) -> Answer:
         """In a thread: Radicale's answer, whole."""
@@ -213,8 +219,6 @@ def _before_login(scope: Scope) -> Answer | None:
         return _plain(301, "", (("Location", f"{PREFIX}/"), ("Cache-Control", "max-age=86400")))
     if scope["path"] != PREFIX and not scope["path"].startswith(f"{PREFIX}/"):
         return _plain(404, "")
-    if scope["method"] not in METHODS:
-        return _plain(405, "", (("Allow", OPTIONS_HEADERS["Allow"]),))
     if scope["method"] not in _READING and _is_ambiguous(scope):
         return _plain(400, "The address may mean more than it should\n")
     return None

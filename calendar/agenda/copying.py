@@ -70,8 +70,10 @@ def rename(
         return httputils.NOT_ALLOWED
     with store.acquire_lock("w", user):
         held = next(iter(store.discover(path)), None)
-        if not isinstance(held, Collection):
+        if held is None:
             return httputils.NOT_FOUND
+        if not isinstance(held, Collection):
+            return httputils.FORBIDDEN  # a home stays where it is
         if next(iter(store.discover(to_path)), None) is not None:
             # Nobody loses a whole collection to the name of another.
             return httputils.PRECONDITION_FAILED if environ.get("HTTP_OVERWRITE") == "F" else httputils.FORBIDDEN

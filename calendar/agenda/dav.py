@@ -16,7 +16,7 @@ from agenda.access import Authenticated
 from agenda.collection import Collection, Folder
 from agenda.documents import HREF
 from agenda.errors import Unmet
-from agenda.guarding import OPTIONS_HEADERS, Guarded, is_item, of_cards
+from agenda.guarding import CLASSES, Guarded, is_item, of_cards
 from agenda.properties import dead_properties, kinds, live_properties
 from agenda.reporting import free_busy, principal_reports, reports, views
 from agenda.request_context import MAX_OCCURRENCES, VISIT
@@ -77,7 +77,10 @@ class Dav(Guarded):
         self._clock = clock
 
     def do_OPTIONS(self, *request: object) -> types.WSGIResponse:
-        return HTTPStatus.OK, dict(OPTIONS_HEADERS), None, None
+        return self._guard(self._options, request)
+
+    def _options(self, *request: Any) -> types.WSGIResponse:
+        return HTTPStatus.OK, {"Allow": self.allowed(request[2]), "DAV": CLASSES}, None, None
 
     def do_GET(self, *request: object) -> types.WSGIResponse:
         path = str(request[2])
@@ -112,6 +115,7 @@ class Dav(Guarded):
         sent = "VADDRESSBOOK" if environ["wsgi.input"].getvalue()[:11].upper() == b"BEGIN:VCARD" else "VCALENDAR"
         if isinstance(parent, Collection) and parent.tag != sent:
             raise copying.unfit(parent)
+        bodies.check_lengths(environ["wsgi.input"].getvalue().decode())
         raise bodies.invalid(of_cards=of_cards(path))
 
     def do_DELETE(self, *request: object) -> types.WSGIResponse:
@@ -218,7 +222,7 @@ class Dav(Guarded):
                 return httputils.NOT_ALLOWED
             status, answer = describing.describe(asked, there)
         assert answer is not None
-        return status, {**self.xml_fields(), "DAV": OPTIONS_HEADERS["DAV"]}, self._xml_response(answer, info), None
+        return status, {**self.xml_fields(), "DAV": CLASSES}, self._xml_response(answer, info), None
 
     def _make(self, *request: Any) -> types.WSGIResponse:
         environ, _, path, user, groups, info = request
@@ -243,7 +247,7 @@ class Dav(Guarded):
         environ, base, path, user, _, _ = request
         assert isinstance(self._storage, Storage)
         there = next(iter(self._storage.discover(path)), None)
-        if isinstance(there, Collection):
+        if isinstance(there, (Collection, Folder)):
             return copying.rename(self._storage, self._rights, environ, base, path, user)
         to_path = pathutils.sanitize_path(unquote(environ["HTTP_DESTINATION"])).removeprefix(base)
         if there is not None and to_path == path:  # RFC 4918 section 9.9.4

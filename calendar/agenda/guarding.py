@@ -31,11 +31,12 @@ log = structlog.get_logger("dav")
 
 ATTEMPTS = 3
 """Times a request runs when what it saw moved under it."""
-OPTIONS_HEADERS: Final = {
-    "Allow": "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, MKCALENDAR, COPY, MOVE, REPORT, ACL",
-    "DAV": "1, 3, access-control, calendar-access, addressbook, extended-mkcol",
-}
-"""Class 2 (LOCK) is not ours to promise."""
+CLASSES: Final = "1, 3, access-control, calendar-access, addressbook, extended-mkcol"
+"""The DAV field; class 2 (LOCK) is not ours to promise."""
+_ALLOWED: Final = ("OPTIONS", "GET", "HEAD", "PUT", "DELETE", "PROPFIND", "PROPPATCH", "COPY", "MOVE", "REPORT", "ACL")
+_MAKING: Final = ("MKCOL", "MKCALENDAR")
+"""Allowed only where nothing is yet (RFC 4918 section 9.3, RFC 4791 section 5.3.1)."""
+METHODS: Final = frozenset({*_ALLOWED, *_MAKING})
 _CONDITIONAL: Final = ("GET", "HEAD", "PUT", "DELETE", "COPY", "MOVE", "PROPPATCH")
 _DEPTHS: Final = ("0", "1", "infinity")
 _NEEDED: Final = {
@@ -81,7 +82,7 @@ class Guarded(Application):
                 return self._uid_conflict(environ, str(request[1]), path, info)
             fields = _header_fields(dict(headers), of_text=isinstance(answer, str))
             if status == HTTPStatus.METHOD_NOT_ALLOWED:
-                fields["Allow"] = OPTIONS_HEADERS["Allow"]
+                fields["Allow"] = self.allowed(path)
             return status, fields, answer, asked
         except UidTaken:
             return self._uid_conflict(environ, str(request[1]), path, info)
@@ -112,6 +113,12 @@ class Guarded(Application):
             places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
             log.error("request failed", method=environ["REQUEST_METHOD"], error=type(error).__name__, places=places)
             return httputils.INTERNAL_SERVER_ERROR
+
+    def allowed(self, path: str) -> str:
+        """The methods that what is there allows (RFC 9110 section 10.2.1); of others' trees nothing is told."""
+        own = pathutils.strip_path(path).partition("/")[0] == VISIT.get().principal.login
+        is_new = own and next(iter(self._storage.discover(path)), None) is None
+        return ", ".join((*_ALLOWED, *_MAKING) if is_new else _ALLOWED)
 
     def _attempt(self, method: Callable[..., types.WSGIResponse], request: tuple[object, ...]) -> types.WSGIResponse:
         """Radicale decides by what it sees; when that moved before the write, it looks and decides again.
@@ -191,7 +198,7 @@ class Guarded(Application):
         method = environ["REQUEST_METHOD"]
         place, needed = path, _NEEDED.get(method, "D:read")
         if method in ("COPY", "MOVE"):
-            reads = self._rights.authorization(VISIT.get().principal.login, set(), path.rstrip("/").rpartition("/")[0])
+            reads = self._rights.authorization(VISIT.get().principal.login, set(), pathutils.parent_path(path))
             if self._may_write(path, is_item=is_item(path)) or (method == "COPY" and reads):
                 place = _destination(environ, base)
             else:
@@ -290,7 +297,7 @@ def _header_fields(said: Mapping[str, str], *, of_text: bool) -> dict[str, str]:
     """What Radicale says in a header, set right: no locks (class 2), no empty entity tag, one charset."""
     fields = {name: value for name, value in said.items() if value}
     if "DAV" in fields:
-        fields["DAV"] = OPTIONS_HEADERS["DAV"]
+        fields["DAV"] = CLASSES
     if of_text and "Content-Type" in fields:  # Radicale adds the charset of a text
         fields["Content-Type"] = fields["Content-Type"].partition(";")[0]
     return fields

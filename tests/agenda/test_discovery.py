@@ -2,9 +2,10 @@
 
 import xml.etree.ElementTree as ET
 
+import httpx
 import pytest
 
-from tests.agenda.conftest import NAMESPACES, Client, Door
+from tests.agenda.conftest import NAMESPACES, Client, Door, event
 
 pytestmark = pytest.mark.parametrize("make_store", ["sqlite"], indirect=True)
 
@@ -43,18 +44,52 @@ def test_root_lists_only_ones_own_home(client: Client) -> None:
 
 
 def test_what_is_promised(client: Client) -> None:
-    """No class 2: there is no LOCK. Other methods are refused with the list of what there is."""
+    """No class 2: there is no LOCK."""
     response = client.dav("OPTIONS", "/dav/")
     assert response.headers["dav"] == "1, 3, access-control, calendar-access, addressbook, extended-mkcol"
-    for method in response.headers["allow"].split(", "):
-        there = {"Destination": "/dav/edupont/agenda/x.ics"}
-        assert client.dav(method, "/dav/edupont/nothing/there.ics", **there).status_code not in (405, 500, 501), method
-    for method in ("LOCK", "POST", "TRACE"):
-        refused = client.dav(method, "/dav/edupont/agenda/")
-        assert refused.status_code == 405
-        assert refused.headers["allow"] == response.headers["allow"]
     propfind = client.dav("PROPFIND", "/dav/")
     assert propfind.headers["dav"] == response.headers["dav"]
+
+
+METHODS = (
+    "OPTIONS GET HEAD PUT PROPFIND PROPPATCH COPY REPORT ACL MKCOL MKCALENDAR LOCK UNLOCK POST TRACE PATCH MOVE DELETE"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "makes"),
+    [
+        ("", False),
+        ("edupont/", False),
+        ("edupont/agenda/", False),
+        ("edupont/agenda/a.ics", False),
+        ("edupont/neu/", True),
+        ("edupont/agenda/neu.ics", True),
+        ("edupont/nothing/there.ics", True),
+        ("mmartin/", False),
+        ("mmartin/neu/", False),
+        ("mmartin/agenda/a.ics", False),
+    ],
+)
+def test_allow_is_one_list_and_true(client: Client, path: str, makes: bool) -> None:
+    """RFC 9110 sections 10.2.1 and 15.5.6: what is listed is not refused as a method, what is refused is not listed."""
+    client.put_event("/dav/edupont/agenda/a.ics", event("a"))
+    listed = client.dav("OPTIONS", f"/dav/{path}").headers["allow"]
+    allowed = listed.split(", ")
+    assert {"MKCOL", "MKCALENDAR"} & set(allowed) == ({"MKCOL", "MKCALENDAR"} if makes else set())
+    for method in METHODS.split():
+        answer = client.dav(method, f"/dav/{path}", Destination="/dav/edupont/agenda/x.ics")
+        assert answer.status_code not in (500, 501), method
+        if answer.status_code == 405:
+            assert (method in allowed, answer.headers["allow"]) == (False, listed), method
+        elif method not in allowed:  # these have a name of their own for it, or are refused for the place
+            assert (method in ("MKCOL", "MKCALENDAR"), answer.status_code in (403, 409, 415)) == (True, True), method
+        if answer.status_code == 201 and method in ("PUT", "MKCOL", "MKCALENDAR"):  # as it was before
+            assert client.dav("DELETE", f"/dav/{path}").status_code == 204
+
+
+def test_nobody_hears_of_methods_before_the_login(door: Door) -> None:
+    assert httpx.request("LOCK", f"{door.url}/dav/edupont/agenda/").status_code == 401
 
 
 def test_address_in_the_path_is_answered_with_the_identifier(door: Door) -> None:
