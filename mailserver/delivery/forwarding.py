@@ -26,8 +26,8 @@ from mailserver.model.rules import Sender
 from mailserver.notices import house
 from mailserver.notices.accounts.passwords import Owner
 from mailserver.notices.mail import forwards as notices
-from mailserver.store.account import accounts, forward_targets, forwards, recoveries
-from mailserver.store.account.forward_targets import ANYWHERE
+from mailserver.store.account import accounts, filters, forward_targets, forwards, recoveries
+from mailserver.store.account.forward_targets import ANYWHERE, SentOn
 from mailserver.store.account.forwards import Forwarding
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail.access import boxes
@@ -158,16 +158,18 @@ class Forwards:
     async def switch_off(self, number: int, origin: Origin) -> None:
         """What the console stops: a forward; or a script that sends mail on, whole. Its owner is told.
 
-        Raises Refused(NOT_FOUND).
+        Just that: where its owner has it sent elsewhere meanwhile, or says something else in the script, nothing is
+        changed. Raises Refused(NOT_FOUND): it is not there any more; Refused(CONFLICT): the rules change all the time.
         """
         found = await self._store.read(forward_targets.get, number)
         if found is None:
-            raise Refused(Reason.NOT_FOUND, "Nothing is sent on there any more")
+            raise _gone()
         forward = (await self._documents.read(found.account_id)).document.forward
         if found.script == NAME and forward is not None and forward.address == found.address:
-            await self.cancel(found.account_id, origin)
+            also = partial(_cancel, account_id=found.account_id, address=found.address, origin=origin)
+            await self._documents.revise(found.account_id, partial(_without_that, address=found.address), origin, also)
         else:
-            await self._scripts.activate(found.account_id, "", origin)
+            await self._store.write(_stop_script, found, origin)
         await self._tell(found.account_id, found.address, notices.BY_ACADEMY)
 
     async def end_failing(self) -> int:
@@ -252,6 +254,25 @@ def _owner(principal: Principal) -> Owner:
 
 def _without(document: Document) -> Document:
     return replace(document, forward=None)
+
+
+def _without_that(document: Document, address: str) -> Document:
+    """Raises Refused(NOT_FOUND): mail is sent on elsewhere by now, or nowhere."""
+    if document.forward is None or document.forward.address != address:
+        raise _gone()
+    return _without(document)
+
+
+def _gone() -> Refused:
+    return Refused(Reason.NOT_FOUND, "Nothing is sent on there any more")
+
+
+def _stop_script(tx: Tx, found: SentOn, origin: Origin) -> None:
+    """Have mail run through no script, if this is still how it is sent on. Raises Refused(NOT_FOUND)."""
+    filters.lock(tx, found.account_id)
+    if forward_targets.get(tx, found.id) != found:
+        raise _gone()
+    filters.activate(tx, found.account_id, "", origin)
 
 
 def _ask(tx: Tx, account_id: int, address: str, token: bytes, expires: int, origin: Origin) -> None:

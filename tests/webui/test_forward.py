@@ -4,6 +4,7 @@ address that refuses; and owners are told, whichever door it was set by."""
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import partial
@@ -266,6 +267,65 @@ def test_it_sees_all_and_stops_one(
     assert house.run(scripts.active(other.account_id)) is None
     assert "Aucun transfert." in console.get("/admin/transferts?q=ivan@ailleurs.fr").text
     assert "n’est plus là" in console.post("/admin/transferts", {"transfert": "999999"}).text
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_it_stops_what_it_shows_and_not_what_its_owner_says_meanwhile(
+    house: House,
+    rose: Principal,
+    browser: Visitor,
+    administrator: Principal,
+    console: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    late: bool,
+) -> None:
+    """Of a forward that leads elsewhere by now all the rules had been switched off, or the new one ended as the old."""
+    old, new = f"avant-{rose.login}@ailleurs.fr", f"ensuite-{rose.login}@ailleurs.fr"
+    set_up(house, browser, old)
+    found = console.get(f"/admin/transferts?q={old}").text
+    number = re.search(r'name="transfert" value="(\d+)"', found)
+    assert number
+    read, turns = Documents.read, []
+
+    async def elsewhere(documents: Documents, account_id: int) -> Rules:
+        """At the moment of the first, or of the second question to the rules, the owner has it sent elsewhere."""
+        turns.append(account_id)
+        if len(turns) == (2 if late else 1):
+            changed = replace((await read(documents, account_id)).document, forward=Forward(new))
+            monkeypatch.setattr(Documents, "read", read)
+            await documents.revise(account_id, lambda _: changed, Origin(rose.login, "web"))
+        return await read(documents, account_id)
+
+    monkeypatch.setattr(Documents, "read", elsewhere)
+    console.post("/admin/transferts", {"transfert": number[1]})
+    assert "n’est plus là" in console.text
+    documents = Documents(settings=house.settings, store=house.store)
+    rules = house.run(documents.read(rose.account_id))
+    assert (rules.document.forward, rules.running) == (Forward(new), True)
+    assert house.subjects(rose, "INBOX")[-1:] != ["Vos messages ne sont plus renvoyés"]
+
+
+def test_a_script_that_changed_meanwhile_goes_on(
+    house: House, administrator: Principal, console: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = house.person("Ivan", "Meanwhile")
+    scripts = Scripts(settings=house.settings, store=house.store)
+    own, mine = b'redirect "ivan-m@ailleurs.fr";', Origin(other.login, "sieve")
+    house.run(scripts.put(other.account_id, "principal", own, mine, activate=True))
+    page = console.get("/admin/transferts?q=ivan-m@ailleurs.fr").text
+    number = re.search(r'name="transfert" value="(\d+)"', page)
+    assert number
+    read = Documents.read
+
+    async def keeping(documents: Documents, account_id: int) -> Rules:
+        await scripts.put(account_id, "principal", b"keep;", mine)
+        return await read(documents, account_id)
+
+    monkeypatch.setattr(Documents, "read", keeping)
+    console.post("/admin/transferts", {"transfert": number[1]})
+    assert "n’est plus là" in console.text
+    assert house.run(scripts.active(other.account_id)) is not None
 
 
 def test_owners_are_told_whichever_door_set_it(house: House, rose: Principal, browser: Visitor) -> None:

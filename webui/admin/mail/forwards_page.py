@@ -72,7 +72,7 @@ async def act(services: Services, visit: Visit) -> Response:
     try:
         await services.filters.forwards.switch_off(visit.form.number("transfert"), origin(visit))
     except Refused as refusal:
-        if refusal.reason is not Reason.NOT_FOUND:
+        if refusal.reason not in (Reason.NOT_FOUND, Reason.CONFLICT):
             raise
         return await show_forwards(services, visit, visit._("Ce transfert n’est plus là : rien n’a été changé."))
     return redirect(visit, PATH, **done("transfert"))
