@@ -28,6 +28,8 @@ MIN_SIZE = 10 * 1024
 MAX_SIZE = 1024 * 1024 * 1024
 """Octets of a list's own bound on messages; that of the house holds besides."""
 MAX_HOURLY = 10_000
+HOLDERS_SAID = 5
+"""Holders of a box that one row of the record names: as many as it has room for."""
 OWNER_SUFFIXES = ("-bounces", "-owner")
 """Ends of addresses that lead to a list's owners."""
 ROLE_ADDRESSES = ("postmaster", "abuse")
@@ -378,18 +380,37 @@ def hold(
     for words in held.values():
         if not words or not set(words) <= WORDS.keys():
             raise Refused(Reason.INVALID, f"a holder's words are of {', '.join(WORDS)}")
-    edit_checked(tx, house, address, tuple(held), removed, origin)
+    _edit_checked(tx, house, address, tuple(held), removed, origin)
     ordered = {address: " ".join(word for word in WORDS if word in words) for address, words in held.items()}
     lists.set_rights(tx, entry.address, ordered)
-    said = "; ".join(f"{address} {words}" for address, words in ordered.items())
-    detail = Cause("box-holders", address=entry.address, holders=said)
-    audit.record(tx, origin, Action.RIGHTS_CHANGED, entry.box_id, detail)
+    _record_holders(tx, entry, ordered, origin)
+
+
+def _record_holders(tx: Tx, entry: lists.ListEntry, words: Mapping[str, str], origin: Origin) -> None:
+    """Each by name, in as many rows as that takes: who secures a hijacked account looks for them."""
+    said = [f"{address} {rights}" for address, rights in words.items()]
+    for start in range(0, len(said) or 1, HOLDERS_SAID):
+        detail = Cause("box-holders", address=entry.address, holders="; ".join(said[start : start + HOLDERS_SAID]))
+        audit.record(tx, origin, Action.RIGHTS_CHANGED, entry.box_id, detail)
 
 
 def edit_checked(
     tx: Tx, house: House, address: str, add: Sequence[str], remove: Sequence[str], origin: Origin
 ) -> tuple[int, int]:
     """The same as somebody asks for it. Raises Refused(NO_SUCH_RECIPIENT), too."""
+    before = lists.get(tx, house.fold(address))
+    held = {member for member, _ in lists.holders(tx, address)}
+    done = _edit_checked(tx, house, address, add, remove, origin)
+    if before is not None and before.kind is ListKind.FUNCTION:
+        new = {member: words for member, words in lists.holders(tx, address) if member not in held}
+        if new:
+            _record_holders(tx, before, new, origin)
+    return done
+
+
+def _edit_checked(
+    tx: Tx, house: House, address: str, add: Sequence[str], remove: Sequence[str], origin: Origin
+) -> tuple[int, int]:
     check_known(tx, house, add)
     # What was put in before this rule may stand in another of our domains: both spellings go.
     unwanted = tuple(dict.fromkeys((*remove, *house.fold_all(remove))))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from directory.lists import rosters
 from mailserver.delivery.forwarding import Forwards
 from mailserver.filters import Scripts, documents, sieve
 from mailserver.filters.documents import Documents
@@ -37,6 +38,7 @@ from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.access.rights import parse
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import outbox, spool, traces
 from mailserver.store.queue.spool import HELD, Leased
 from mailserver.store.queue.traces import Step, Trace
@@ -50,6 +52,7 @@ from mailserver.store.schema.mail.sharing import mailbox_right
 from mailserver.store.schema.service.audits import audit as audited
 from mailserver.store.upkeep import securing
 from mailserver.texts.causes import Cause
+from tests.webui.boxes import FULL, Box
 from tests.webui.house import House, Visitor, mail
 from tests.webui.secondstep import Phone
 from tests.webui.test_admin import entered, opened
@@ -220,6 +223,65 @@ def test_what_a_thief_shared_ends_and_comes_back(house: House, console: Visitor,
     console.post(path, {"faire": "annuler"})
     again = {one for one in stolen if one[0] != "INBOX"} | {("INBOX", emma.login, "lrs")}
     assert shares(house, victim) == again
+
+
+def test_what_was_widened_ends_under_another_name(
+    house: House, console: Visitor, phone: Phone, emma: Principal
+) -> None:
+    """A folder, and an agenda, that were renamed since."""
+    victim = house.person("Ada", "Renommee")
+    viewer, path = Viewer.of(victim.account_id, victim.login), f"/admin/comptes/{victim.account_id}/piratage"
+    write, held = house.store.write_now, house.store.read_now(agendas.listing, victim.account_id)
+    agenda = next(one.id for one in held if one.name == "agenda")
+    write(mailboxes.create, victim.account_id, "Projets")
+
+    def give(rights: str, role: Role) -> None:
+        write(partial(access.change, negative=False), viewer, "Projets", emma.login, "=", parse(rights), ORIGIN)
+        write(agenda_grants.grant, victim.account_id, agenda, emma.account_id, role, ORIGIN)
+
+    def was_long_ago(tx: Tx) -> None:
+        mine = select(mailbox.c.id).where(mailbox.c.account_id == victim.account_id)
+        tx.execute(update(mailbox_right).where(mailbox_right.c.mailbox_id.in_(mine)).values(since=tx.now - 3 * DAY))
+        theirs = collection_grant.c.collection_id == agenda
+        tx.execute(update(collection_grant).where(theirs).values(granted=tx.now - 3 * DAY))
+        tx.execute(update(audited).where(audited.c.account_id == victim.account_id).values(at=tx.now - 3 * DAY))
+
+    give("lr", Role.READ)
+    write(was_long_ago)
+    give("lrswite", Role.WRITE)
+    write(mailboxes.rename, victim.account_id, "Projets", "Vacances")
+    write(lambda tx: tx.execute(update(collection).where(collection.c.id == agenda).values(name="autre")))
+    stolen = shares(house, victim)
+    assert {one[0] for one in stolen} == {"Vacances", "autre"}
+    assert "Vacances" in opened(console, house, phone, path)
+    console.post(path, {"faire": "securiser", "verifie": "oui"})
+    assert shares(house, victim) == set()
+    console.post(path, {"faire": "annuler"})
+    assert shares(house, victim) == stolen
+
+
+def test_whom_a_thief_put_into_a_functional_box(house: House, console: Visitor, phone: Phone, emma: Principal) -> None:
+    """Whoever manages it lets others in, by each door; those who held it before stay."""
+    victim, luc, eve = house.person("Ugo", "Gerant"), house.person("Luc", "Ancien"), house.person("Eve", "Membre")
+    path, thief = f"/admin/comptes/{victim.account_id}/piratage", Origin(victim.login, "web")
+    box = Box(house, {victim.login: FULL, luc.login: {"read"}})
+    where = rosters.House.of(house.settings)
+
+    def holders() -> dict[str, str]:
+        return dict(house.store.read_now(lists.holders, box.address))
+
+    before = holders()
+    house.store.write_now(rosters.hold, where, box.address, {emma.address: {"read", "send"}}, [], thief)
+    house.store.write_now(rosters.edit_checked, where, box.address, [eve.address], [], thief)
+    stolen = holders()
+    assert len(stolen) == len(before) + 2
+    text = opened(console, house, phone, path)
+    assert (box.address in text, emma.address in text, eve.address in text) == (True, True, True)
+    text = console.post(path, {"faire": "securiser", "verifie": "oui"}).text
+    assert "Ces partages ont pris fin." in text
+    assert holders() == before
+    console.post(path, {"faire": "annuler"})
+    assert holders() == stolen
 
 
 def test_done_twice_it_is_undone_whole(house: House, thief: tuple[Principal, Visitor]) -> None:

@@ -234,7 +234,7 @@ def _end(tx: Tx, held: Collection, grantee_id: int, origin: Origin, said: str) -
 def _told(tx: Tx, held: Collection, grantee_id: int, origin: Origin, said: str) -> None:
     """On record, and both look again."""
     login = tx.execute(select(account.c.login).where(account.c.id == grantee_id)).scalar_one()
-    detail = Cause("mailbox-rights", mailbox=f"/dav/ {held.name}", who=login, rights=(said,))
+    detail = Cause("mailbox-rights", mailbox=f"/dav/ {held.name}", number=held.id, who=login, rights=(said,))
     audit.record(tx, origin, Action.RIGHTS_CHANGED, held.account_id, detail)
     tx.changed(held.account_id, 0)
     tx.changed(grantee_id, 0)

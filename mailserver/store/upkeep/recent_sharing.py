@@ -1,5 +1,5 @@
-"""What an account has shared lately: its mailboxes, agendas and address books; ended where somebody else got into the
-account, and given back where that was a false alarm.
+"""What an account has shared lately: its mailboxes, agendas and address books, and who holds a functional box by its
+doing; ended where somebody else got into the account, and given back where that was a false alarm.
 
 What was widened lately counts as shared lately: the rows know when something was first given, the record knows of each
 change.
@@ -22,6 +22,7 @@ from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.agendas import collection, collection_grant
 from mailserver.store.schema.mail.messages import mailbox
 from mailserver.store.schema.mail.sharing import mailbox_right
+from mailserver.store.upkeep import recent_holders
 from mailserver.texts.causes import Cause
 
 MOST_CHANGES = 20_000
@@ -34,8 +35,8 @@ _COLLECTION = ("collection_id", "account_id", "role", "colour", "granted")
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Somebody who reaches something of the account. `place`: a mailbox, or what its owner calls an agenda or address
-    book; `rights` as they are kept."""
+    """Somebody who reaches something of the account. `place`: a mailbox, what its owner calls an agenda or address
+    book, or the address of a functional box; `rights` as they are kept."""
 
     place: str
     who: str
@@ -45,7 +46,8 @@ class Given:
 def lately(tx: Tx, account_id: int, since: int) -> list[Given]:
     """What was given, or made more, since then."""
     rights, grants = _found(tx, account_id, since)
-    return [_of_mailbox(row) for row in rights] + [_of_collection(row) for row in grants]
+    shared = [_of_mailbox(row) for row in rights] + [_of_collection(row) for row in grants]
+    return shared + [_of_box(row) for row in recent_holders.found(tx, account_id, since)]
 
 
 def end(tx: Tx, account_id: int, since: int, origin: Origin) -> tuple[list[Given], dict[str, list[dict[str, Any]]]]:
@@ -63,7 +65,10 @@ def end(tx: Tx, account_id: int, since: int, origin: Origin) -> tuple[list[Given
         "rights": [{key: row[key] for key in _MAILBOX} for row in rights],
         "grants": [{key: row[key] for key in _COLLECTION} for row in grants],
     }
-    return [_of_mailbox(row) for row in rights] + [_of_collection(row) for row in grants], kept
+    held = recent_holders.end(tx, account_id, since, origin)
+    kept["holders"] = held
+    shared = [_of_mailbox(row) for row in rights] + [_of_collection(row) for row in grants]
+    return shared + [_of_box(row) for row in held], kept
 
 
 def give_back(tx: Tx, account_id: int, kept: Mapping[str, Any], origin: Origin) -> list[Given]:
@@ -90,7 +95,10 @@ def give_back(tx: Tx, account_id: int, kept: Mapping[str, Any], origin: Origin) 
         if (row["collection_id"], row["account_id"]) in held
     ]
     _tell(tx, account_id, named, back, origin, ended=False)
-    return [_of_mailbox(row) for row in named] + [_of_collection(row) for row in back]
+    holders = recent_holders.give_back(tx, kept.get("holders", ()), origin)
+    return (
+        [_of_mailbox(row) for row in named] + [_of_collection(row) for row in back] + [_of_box(row) for row in holders]
+    )
 
 
 _RIGHTS: Select[Any] = select(*(mailbox_right.c[key] for key in _MAILBOX), mailbox.c.name).join(
@@ -116,20 +124,31 @@ def _found(tx: Tx, account_id: int, since: int) -> tuple[list[dict[str, Any]], l
         [
             dict(row)
             for row in tx.execute(rights.order_by(mailbox.c.name, mailbox_right.c.identifier)).mappings()
-            if row["since"] >= since or (row["name"], row["identifier"]) in changed
+            if row["since"] >= since or _is_named(changed, row["mailbox_id"], row["name"], row["identifier"])
         ],
         [
             dict(row)
             for row in tx.execute(grants.order_by(collection.c.id, account.c.login)).mappings()
-            if row["granted"] >= since or (f"{_DAV}{row['name']}", row["login"]) in changed
+            if row["granted"] >= since or _is_named(changed, row["collection_id"], f"{_DAV}{row['name']}", row["login"])
         ],
     )
 
 
-def _changed(tx: Tx, account_id: int, since: int) -> set[tuple[str, str]]:
-    """The places and the people of which the record says that rights changed."""
+def _changed(tx: Tx, account_id: int, since: int) -> set[tuple[bool, int | str, str]]:
+    """The places and the people of which the record says that rights changed: whether it is a collection, its number
+    (a place may have another name since; rows of before 0.7 have its name alone), who."""
     events = audit.find(tx, Wanted(account_id, Action.RIGHTS_CHANGED, since=since), MOST_CHANGES)
-    return {(str(one.detail.values.get("mailbox", "")), str(one.detail.values.get("who", ""))) for one in events}
+    found: set[tuple[bool, int | str, str]] = set()
+    for one in events:
+        name, who = str(one.detail.values.get("mailbox", "")), str(one.detail.values.get("who", ""))
+        number = one.detail.values.get("number")
+        found.add((name.startswith(_DAV), number if isinstance(number, int) else name, who))
+    return found
+
+
+def _is_named(changed: set[tuple[bool, int | str, str]], number: int, name: str, who: str) -> bool:
+    dav = name.startswith(_DAV)
+    return (dav, number, who) in changed or (dav, name, who) in changed
 
 
 def _lock(tx: Tx, account_id: int) -> None:
@@ -154,6 +173,10 @@ def _of_collection(row: Mapping[str, Any]) -> Given:
     return Given(shown, str(row["login"]), str(row["role"]))
 
 
+def _of_box(row: Mapping[str, Any]) -> Given:
+    return Given(str(row["list"]), str(row["member"]), str(row["rights"]))
+
+
 def _tell(
     tx: Tx,
     account_id: int,
@@ -164,8 +187,8 @@ def _tell(
     ended: bool,
 ) -> None:
     """On record, as any change of rights; and whoever looks, looks again."""
-    said = [(row["name"], row["identifier"], write(frozenset(row["rights"]))) for row in rights]
-    said += [(f"{_DAV}{row['name']}", row["login"], row["role"]) for row in grants]
+    said = [(row["name"], row["mailbox_id"], row["identifier"], write(frozenset(row["rights"]))) for row in rights]
+    said += [(f"{_DAV}{row['name']}", row["collection_id"], row["login"], row["role"]) for row in grants]
     audit.record_many(
         tx,
         origin,
@@ -173,9 +196,9 @@ def _tell(
             (
                 Action.RIGHTS_CHANGED,
                 account_id,
-                Cause("mailbox-rights", mailbox=place, who=who, rights=("nothing" if ended else had,)),
+                Cause("mailbox-rights", mailbox=place, number=number, who=who, rights=("nothing" if ended else had,)),
             )
-            for place, who, had in said
+            for place, number, who, had in said
         ],
     )
     readers = {str(row["identifier"]) for row in rights}

@@ -124,7 +124,7 @@ def change(
         }
         tx.execute(insert(mailbox_right).values(**values))
     who = f"-{identifier}" if negative else identifier
-    said = Cause("mailbox-rights", mailbox=box.name, who=who, rights=(write(after) or "nothing",))
+    said = Cause("mailbox-rights", mailbox=box.name, number=box.id, who=who, rights=(write(after) or "nothing",))
     audit.record(tx, origin, Action.RIGHTS_CHANGED, box.account_id, said)
     told(tx, box, identifier)
 
