@@ -3,7 +3,9 @@
 import io
 import re
 import zipfile
+from datetime import datetime
 from html import unescape
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import update
@@ -297,6 +299,29 @@ def test_messages_are_put_off_and_come_back_on_top(house: House, person: Princip
         assert house.subjects(person, snooze.PLACE) == []
         browser.log_in(person.login, interface="complet")
         assert shown(browser) == ["Patience", "Entre-temps"]
+    finally:
+        house.clock.ahead = 0
+
+
+@pytest.mark.parametrize(
+    ("at", "names"),
+    [
+        ("2027-01-09T10:00", ["Ce soir", "Demain matin", "Lundi matin", "Dans une semaine"]),
+        ("2027-01-10T10:00", ["Ce soir", "Lundi matin", "Dans une semaine"]),  # a Sunday
+        ("2027-01-11T19:00", ["Demain matin", "Dans une semaine"]),
+    ],
+)
+def test_a_moment_to_come_back_is_offered_once(
+    house: House, person: Principal, browser: Visitor, at: str, names: list[str]
+) -> None:
+    house.clock.ahead += (
+        datetime.fromisoformat(at).replace(tzinfo=ZoneInfo("Europe/Paris")).timestamp() - house.clock.now()
+    )
+    try:
+        house.deliver(person, mail("Patience"))
+        browser.log_in(person.login, interface="complet")
+        menu = browser.text.partition('id="menu-reporter"')[2].partition("</ul>")[0]
+        assert re.findall(r'<button name="revient" value="\w+">(.*?) \(', menu) == names
     finally:
         house.clock.ahead = 0
 

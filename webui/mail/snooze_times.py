@@ -10,7 +10,8 @@ MAX_DAYS = 731
 
 
 def choices(language: Language, now: float) -> list[tuple[str, str]]:
-    """What a list of moments offers: what the form says, and what people read."""
+    """What a list of moments offers: what the form says, and what people read; of two at the same moment (on a Sunday,
+    on a Monday) the last one."""
     _ = language.texts.gettext
     names = {
         "soir": _("Ce soir"),
@@ -18,12 +19,12 @@ def choices(language: Language, now: float) -> list[tuple[str, str]]:
         "lundi": _("Lundi matin"),
         "semaine": _("Dans une semaine"),
     }
-    found = []
-    for key, name in names.items():
-        when = _usual(language, now, key)
-        if when is not None:
-            found.append((key, f"{name} ({language.weekdays[when.weekday()]} {when:%d/%m %H:%M})"))
-    return found
+    found = {
+        when: (key, f"{name} ({language.weekdays[when.weekday()]} {when:%d/%m %H:%M})")
+        for key, name in names.items()
+        if (when := _usual(language, now, key)) is not None
+    }
+    return list(found.values())
 
 
 def moment(language: Language, now: float, key: str, typed: str) -> int:
