@@ -90,7 +90,7 @@ def posted(octets: int) -> Request:
 
 
 def test_forms_with_files_fill_the_disk_to_a_bound(small: forms.Spool) -> None:
-    """Of one account and of all; a form that does not say its size is taken to be as large as it may."""
+    """Of one account and of all."""
     room = 40_000_000
     with small.hold(posted(50_000_000), 1, room), pytest.raises(Temporary), small.hold(posted(10), 1, room):
         raise AssertionError
@@ -99,13 +99,32 @@ def test_forms_with_files_fill_the_disk_to_a_bound(small: forms.Spool) -> None:
             raise AssertionError
         with small.hold(posted(9_000_000), 1, 0):  # it has no files
             pass
-    with small.hold(posted(0), 1, room), pytest.raises(Temporary), small.hold(posted(50_000_000), 2, room):
+    with small.hold(posted(80_000_000), 1, room), pytest.raises(Temporary), small.hold(posted(50_000_000), 2, room):
         raise AssertionError
-    with small.hold(posted(0), 2, room):  # all was given back
+    with small.hold(posted(80_000_000), 2, room):  # all was given back
         pass
     with pytest.raises(Refused) as refusal, small.hold(posted(500_000_000), 1, room):
         raise AssertionError
     assert refusal.value.reason is Reason.TOO_BIG
+
+
+def test_a_form_that_does_not_say_its_size_takes_what_has_come_of_it(small: forms.Spool) -> None:
+    room = 50_000_000
+    with small.hold(posted(0), 1, room) as one, small.hold(posted(0), 2, room) as two:
+        assert one is not None
+        assert two is not None
+        with small.hold(posted(80_000_000), 3, room):  # there is room: next to nothing has come
+            pass
+        for _ in range(60):
+            one.add(1_000_000)
+        with pytest.raises(Temporary), small.hold(posted(80_000_000), 3, room):
+            raise AssertionError
+        with pytest.raises(Temporary):  # more than there is room for
+            two.add(60_000_000)
+        with pytest.raises(Temporary), small.hold(posted(0), 1, room):  # a second one of an account
+            raise AssertionError
+    with small.hold(posted(104_000_000), 3, room):  # all was given back
+        pass
 
 
 @pytest.mark.usefixtures("small")

@@ -41,6 +41,8 @@ MAX_SPOOLED = 4 * 1024**3
 """Octets of forms with files that one worker receives or works on at the same time: they are on the disk, in /tmp."""
 MAX_SPOOLED_EACH = 256 * 1024 * 1024
 """The same of one account, unless it is one form alone; and no more than a quarter of what is left."""
+STEP_OCTETS = 1024 * 1024
+"""Of a form that does not say how large it is (chunked), room is taken so much at a time."""
 CROWDED = 3 * 1024**3
 """Octets of forms from which who sends slowly gives way to who comes."""
 PATIENCE_SECONDS = 60.0
@@ -106,37 +108,48 @@ class Spool:
 
     @contextmanager
     def hold(self, request: Request, account_id: int, max_file_octets: int) -> Iterator["Arriving | None"]:
-        """Room for a form, from before it is read until it has been worked on. Raises Temporary: there is none."""
-        octets = _announced(request, _bound(max_file_octets)) if max_file_octets else 0
+        """Room for a form, from before it is read until it has been worked on: for all that it announces, else for what
+        has come of it, step by step. Raises Temporary: there is none."""
+        bound = _bound(max_file_octets)
+        octets = _announced(request, bound) if max_file_octets else 0
+        if max_file_octets and octets is None:
+            octets = min(STEP_OCTETS, bound)
         if not octets:
             yield None
             return
-        total, held = self._octets.total(), self._octets[account_id]
+        arriving = Arriving(self._now(), lambda more: self._take(account_id, arriving, min(more, bound)))
+        try:
+            self._take(account_id, arriving, octets)
+            yield arriving
+        finally:
+            self._arriving.discard(arriving)
+            self._octets[account_id] -= arriving.reserved
+            if not self._octets[account_id]:
+                del self._octets[account_id]
+
+    def _take(self, account_id: int, arriving: "Arriving", octets: int) -> None:
+        """Have room for so much of a form. Raises Temporary: there is none."""
+        total, held = self._octets.total() - arriving.reserved, self._octets[account_id] - arriving.reserved
         if total + octets > CROWDED:
             for one in self._arriving:
                 one.give_way(self._now())
         share = min(MAX_SPOOLED_EACH, (MAX_SPOOLED - total) // 4)
         if total + octets > MAX_SPOOLED or (held and held + octets > share):
             raise Temporary("too many files are being received")
-        self._octets[account_id] += octets
-        arriving = Arriving(self._now())
+        self._octets[account_id] += octets - arriving.reserved
+        arriving.reserved = octets
         self._arriving.add(arriving)
-        try:
-            yield arriving
-        finally:
-            self._arriving.discard(arriving)
-            self._octets[account_id] -= octets
-            if not self._octets[account_id]:
-                del self._octets[account_id]
 
 
 class Arriving:
-    """A form with files that is on its way."""
+    """A form with files that is on its way; `take` has room for so many octets of it, or raises Temporary."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, take: Callable[[int], None] | None = None) -> None:
         self._began = now
         self._octets = 0
         self._until: asyncio.Timeout | None = None
+        self._take = take
+        self.reserved = 0
 
     @contextmanager
     def ends_with(self, until: asyncio.Timeout) -> Iterator[None]:
@@ -148,8 +161,10 @@ class Arriving:
             self._until = None
 
     def add(self, octets: int) -> None:
-        """So many more have come."""
+        """So many more have come. Raises Temporary: there is no room for as many as that, which nobody announced."""
         self._octets += octets
+        if self._take is not None and self._octets > self.reserved:
+            self._take(-(-self._octets // STEP_OCTETS) * STEP_OCTETS)
 
     def give_way(self, now: float) -> None:
         """Somebody else needs the room: who sends slowly is heard no more."""
@@ -207,11 +222,11 @@ def _bound(max_file_octets: int, max_plain_octets: int = MAX_PLAIN_OCTETS) -> in
     return max_plain_octets + 2 * max_file_octets
 
 
-def _announced(request: Request, bound: int) -> int:
-    """Octets of the body as announced; the bound when it is not. Raises Refused(TOO_BIG)."""
+def _announced(request: Request, bound: int) -> int | None:
+    """Octets of the body as announced; None when they are not. Raises Refused(TOO_BIG)."""
     announced = request.headers.get("content-length", "")
     if not announced.isascii() or not announced.isdigit():
-        return bound
+        return None
     if len(announced) > 18 or int(announced) > bound:
         raise Refused(Reason.TOO_BIG)
     return int(announced)
