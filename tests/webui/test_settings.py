@@ -4,13 +4,14 @@ import plistlib
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import fields
+from html import unescape
 
 import pytest
 
 from mailserver.model.account.preferences import MAX_TAGS, Preferences
 from mailserver.model.identity import Principal
 from mailserver.store.account import sessions
-from mailserver.store.web import webmail
+from mailserver.store.web import signatures, webmail
 from tests.webui.house import DOMAIN, House, Visitor, mail
 
 
@@ -150,6 +151,68 @@ def test_a_tag_says_how_many_messages_have_it_and_what_was_saved(
     ).text
     assert re.search(r"<b>Devoirs</b>\s*<span class=.etiquette vert.>.*?enregistrée", text, re.DOTALL)
     assert text.count("enregistrée</span>") == 1
+
+
+def typed(browser: Visitor, what: str) -> dict[str, str]:
+    """The fields of the form on the page that has this in a field."""
+    shown = next(one for one in re.findall(r"<form.*?</form>", browser.text, re.DOTALL) if what in one)
+    found = {
+        name: unescape(value) for name, value in re.findall(r'<input[^>]*? name="(\w+)"[^>]*? value="([^"]*)"', shown)
+    }
+    area = re.search(r"<textarea[^>]*>(.*?)</textarea>", shown, re.DOTALL)
+    return {**found, **({"texte": unescape(area[1]).strip()} if area else {})}
+
+
+def test_a_tag_that_changed_in_another_window_is_replaced_only_when_asked_again(
+    house: House, person: Principal, browser: Visitor
+) -> None:
+    save(browser, "etiquettes", faire="ajouter", nom="Devoirs", couleur="vert")
+    page = "/s/reglages/etiquettes"
+    browser.get(page)
+    first = typed(browser, 'value="devoirs"')
+    browser.post(page, {**first, "nom": "Copies", "couleur": "rouge", "faire": "changer"})
+    assert tags(house, person)[-1] == ("devoirs", "Copies", "rouge")
+    answer = browser.post(page, {**first, "nom": "Leçons", "couleur": "vert", "faire": "changer"})
+    assert (answer.status_code, "a changé entre-temps" in answer.text) == (422, True)
+    assert browser.post(page, {**first, "faire": "retirer"}).status_code == 422
+    assert tags(house, person)[-1] == ("devoirs", "Copies", "rouge")
+    browser.post(page, {**first, "nom": "Leçons", "couleur": "vert", "faire": "changer"})
+    again = typed(browser, 'value="devoirs"')
+    assert again["nom"] == "Leçons"
+    browser.post(page, {**again, "couleur": "vert", "faire": "changer"})
+    assert tags(house, person)[-1] == ("devoirs", "Leçons", "vert")
+
+
+@pytest.mark.parametrize("what", ["signature", "modele"])
+def test_a_text_that_changed_in_another_window_is_replaced_only_when_asked_again(
+    house: House, person: Principal, browser: Visitor, what: str
+) -> None:
+    page, read = "/s/reglages/ecriture", signatures.models if what == "modele" else signatures.signatures
+
+    def kept() -> list[tuple[str, str]]:
+        return [(one.name, one.text) for one in house.store.read_now(read, person.account_id)]
+
+    browser.get(page)
+    browser.post(page, {"quoi": what, "nom": "Accueil", "texte": "Bonjour"})
+    browser.get(page)
+    first = typed(browser, 'value="Accueil"')
+    browser.post(page, {**first, "texte": "Bonsoir"})
+    answer = browser.post(page, {**first, "texte": "Salut"})
+    assert (answer.status_code, "changé entre-temps" in answer.text, "Bonsoir" in answer.text) == (422, True, True)
+    again = typed(browser, 'value="Accueil"')
+    assert again["texte"] == "Salut"
+    assert kept() == [("Accueil", "Bonsoir")]
+    assert browser.post(page, {**first, "faire": "supprimer"}).status_code == 422
+    browser.post(page, again)
+    assert kept() == [("Accueil", "Salut")]
+    browser.get(page)
+    last = typed(browser, 'value="Accueil"')
+    browser.post(page, {**last, "faire": "supprimer"})
+    assert kept() == []
+    answer = browser.post(page, {**last, "texte": "Salut à tous"})
+    assert (answer.status_code, "supprimé entre-temps" in answer.text) == (422, True)
+    browser.post(page, typed(browser, 'value="Accueil"'))
+    assert kept() == [("Accueil", "Salut à tous")]
 
 
 # ---------------------------------------------------------------------- finding one

@@ -1,7 +1,7 @@
 """The page of signatures and models: named texts of the person's own, and models that a box's people share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
@@ -31,6 +31,10 @@ class HabitsPage:
     holders: Mapping[int, str]
     """The functional boxes in whose name the person may write, by account: their addresses."""
     fault: str = ""
+    typed_signature: Signature | None = None
+    """What was typed and is not kept; one of id 0 is to be new."""
+    typed_model: Model | None = None
+    """The same of a model."""
 
 
 async def show_signatures(services: Services, visit: Visit) -> Response:
@@ -38,7 +42,9 @@ async def show_signatures(services: Services, visit: Visit) -> Response:
     return await _page(services, visit)
 
 
-async def _page(services: Services, visit: Visit, fault: str = "", status: int = 200) -> Response:
+async def _page(
+    services: Services, visit: Visit, fault: str = "", typed: Signature | Model | None = None, status: int = 200
+) -> Response:
     read = services.store.read
     page = HabitsPage(
         await surroundings(services, visit),
@@ -47,45 +53,69 @@ async def _page(services: Services, visit: Visit, fault: str = "", status: int =
         [identity for identity in await identities.identities(services, visit) if not identity.behalf],
         {box: address for address, box in (await read(boxes.sendable, visit.account_id)).items()},
         fault,
+        typed if isinstance(typed, Signature) else None,
+        typed if isinstance(typed, Model) else None,
     )
     return services.pages.answer(visit, "compose/habits.html", page, status)
 
 
 async def save(services: Services, visit: Visit) -> Response:
     """POST /reglages/ecriture: keep or remove one signature or model."""
+    wanted = None if visit.form.text("faire") == "supprimer" else await _wanted(services, visit)
     try:
-        await _save(services, visit)
+        await _save(services, visit, wanted)
     except Refused as refusal:
-        if not (text := models.refused(visit, refusal.reason)):
+        seen = visit.form.has("etat") and refusal.reason is Reason.NOT_FOUND
+        if seen and wanted is not None and await _is_gone(services, visit, wanted):
+            text = visit._("Ce texte a été supprimé entre-temps. Enregistrez de nouveau pour le garder.")
+            return await _page(services, visit, text, replace(wanted, id=0), 422)
+        if not (text := _refused(visit, refusal.reason)):
             raise
-        return await _page(services, visit, text, 422)
+        return await _page(services, visit, text, wanted, 422)
     return redirect(visit, f"{visit.base}/reglages/ecriture", **done("ecriture"))
 
 
-async def _save(services: Services, visit: Visit) -> None:
-    form, write = visit.form, services.store.write
-    what, number = form.text("quoi"), form.number("numero")
-    if form.text("faire") == "supprimer":
-        remove = signatures.remove_model if what == "modele" else signatures.remove_signature
-        await write(remove, visit.account_id, number)
-        return
+def _refused(visit: Visit, reason: Reason) -> str:
+    if reason is not Reason.CONFLICT:
+        return models.refused(visit, reason)
+    if visit.form.text("faire") == "supprimer":
+        return visit._("Ce texte a changé entre-temps dans une autre fenêtre : relisez-le avant de le supprimer.")
+    return visit._("Ce texte a changé entre-temps dans une autre fenêtre. Enregistrez de nouveau pour le remplacer.")
+
+
+async def _is_gone(services: Services, visit: Visit, wanted: Signature | Model) -> bool:
+    listing = signatures.models if isinstance(wanted, Model) else signatures.signatures
+    found: Sequence[Signature | Model] = await services.store.read(listing, visit.account_id)
+    return all(one.id != wanted.id for one in found)
+
+
+async def _save(services: Services, visit: Visit, wanted: Signature | Model | None) -> None:
+    form, write, seen = visit.form, services.store.write, visit.form.text("etat")[:64]
+    if wanted is None:
+        remove = signatures.remove_model if form.text("quoi") == "modele" else signatures.remove_signature
+        await write(remove, visit.account_id, form.number("numero"), seen)
+    elif not wanted.name or not wanted.text:
+        raise Refused(Reason.INVALID)
+    elif isinstance(wanted, Model):
+        await write(signatures.save_model, visit.account_id, wanted, seen)
+    else:
+        await write(signatures.save_signature, visit.account_id, wanted, seen)
+
+
+async def _wanted(services: Services, visit: Visit) -> Signature | Model:
+    """What the form says."""
+    form, number = visit.form, visit.form.number("numero")
     name = " ".join(form.text("nom").split())[: signatures.MAX_NAME]
     text = form.text("texte").replace("\r\n", "\n").strip()
-    if not name or not text:
-        raise Refused(Reason.INVALID)
-    if what == "modele":
+    if form.text("quoi") == "modele":
         subject = " ".join(form.text("objet").split())[:MAX_SUBJECT]
         owner = form.number("proprietaire") or visit.account_id
         before = await services.store.read(signatures.models, visit.account_id)
         html = next((one.html for one in before if one.id == number), "")
         # What is changed here, where there is no editor, is plain from now on.
         same = plain(html).split() == text.split()
-        await write(
-            signatures.save_model, visit.account_id, Model(number, owner, name, subject, text, html if same else "")
-        )
-        return
+        return Model(number, owner, name, subject, text, html if same else "")
     known = {identity.address for identity in await identities.identities(services, visit)}
     sender = form.text("de") if form.text("de") in known else ""
     purpose = form.text("usage") if form.text("usage") in signatures.PURPOSES else signatures.ANY
-    wanted = Signature(number, name, text[:MAX_SIGNATURE], sender, purpose)
-    await write(signatures.save_signature, visit.account_id, wanted)
+    return Signature(number, name, text[:MAX_SIGNATURE], sender, purpose)

@@ -1,7 +1,7 @@
 """The page of tags: what messages can be marked with, each a keyword that every other program sees, too."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -31,6 +31,13 @@ class Shown:
     count: int
     saved: bool
     """It has just been changed or added."""
+    typed: tuple[str, str] = ("", "")
+    """A name and a colour that are not kept: it has changed elsewhere since it was shown."""
+
+    @property
+    def state(self) -> str:
+        """What it is by now, as a form brings it back."""
+        return state(self.tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +52,42 @@ class TagsPage:
     typed: str = ""
 
 
-async def show_tags(services: Services, visit: Visit, fault: str = "", typed: str = "") -> Response:
-    """GET /reglages/etiquettes."""
+class _ChangedMeanwhile(Refused):
+    """A tag is not what it was where its form was shown."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.CONFLICT, "It was changed meanwhile")
+
+
+def state(tag: Tag) -> str:
+    """Its colour and its name."""
+    return f"{tag.colour} {tag.name}"
+
+
+async def show_tags(
+    services: Services,
+    visit: Visit,
+    fault: str = "",
+    typed: str = "",
+    changed: Mapping[str, tuple[str, str]] | None = None,
+) -> Response:
+    """GET /reglages/etiquettes; `changed`: by its keyword, what is not kept of a tag that changed meanwhile."""
     keywords = [tag.keyword for tag in visit.preferences.tags]
     counts = await services.store.read_slow(visit.account_id, tag_counts, visit.account_id, keywords)
     saved = visit.query("cle")
     tags = [
-        Shown(tag, tag_name(visit.language, tag), counts[tag.keyword.casefold()], tag.keyword == saved)
+        Shown(
+            tag,
+            tag_name(visit.language, tag),
+            counts[tag.keyword.casefold()],
+            tag.keyword == saved,
+            (changed or {}).get(tag.keyword, ("", "")),
+        )
         for tag in visit.preferences.tags
     ]
     missing = any(visit.preferences.tag(tag.keyword) is None for tag in USUAL_TAGS)
     page = TagsPage(await surroundings(services, visit), tags, colours(visit), missing, fault, typed)
-    return services.pages.answer(visit, "mail/tags.html", page, 422 if fault else 200)
+    return services.pages.answer(visit, "mail/tags.html", page, 422 if fault or changed else 200)
 
 
 async def save(services: Services, visit: Visit) -> Response:
@@ -67,6 +98,8 @@ async def save(services: Services, visit: Visit) -> Response:
     try:
         change = partial(_changed, visit, form.text("faire"), form.text("cle")[:60], name, colour)
         await services.store.write(sessions.change_preferences, visit.account_id, change)
+    except _ChangedMeanwhile:
+        return await show_tags(services, visit, changed={form.text("cle")[:60]: (name, colour)})
     except Refused as refusal:
         texts = {
             Reason.INVALID: visit._("Donnez un nom à l’étiquette."),
@@ -89,19 +122,29 @@ def _changed(
             tags = (*kept.tags, Tag(_keyword(kept, name), _new_name(visit, kept, name), colour))
         case "usuelles":
             tags = (*kept.tags, *(tag for tag in USUAL_TAGS if kept.tag(tag.keyword) is None))
-        case "retirer" if kept.tag(keyword) is not None:
+        case "retirer" if (tag := kept.tag(keyword)) is not None:
+            _check(visit, tag)
             tags = tuple(tag for tag in kept.tags if tag.keyword != keyword)
         case "changer" if (tag := kept.tag(keyword)) is not None:
             if not name:
                 raise Refused(Reason.INVALID)
             if not tag.name and name == tag_name(visit.language, tag):
                 name = ""  # a usual tag stays in the reader's language
-            tags = tuple(replace(one, name=name, colour=colour) if one is tag else one for one in kept.tags)
+            after = replace(tag, name=name, colour=colour)
+            if after != tag:
+                _check(visit, tag)
+            tags = tuple(after if one is tag else one for one in kept.tags)
         case _:
             raise Refused(Reason.NOT_FOUND)
     if len(tags) > MAX_TAGS:
         raise Refused(Reason.LIMIT)
     return {"tags": tags}
+
+
+def _check(visit: Visit, tag: Tag) -> None:
+    """Raises _ChangedMeanwhile where the form was shown with another name or colour."""
+    if visit.form.has("etat") and visit.form.text("etat") != state(tag):
+        raise _ChangedMeanwhile
 
 
 def _new_name(visit: Visit, kept: Preferences, name: str) -> str:

@@ -1,6 +1,9 @@
 """What somebody writes again and again: signatures, and models (named texts)."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -31,6 +34,11 @@ class Signature:
     sender: str = ""
     purpose: str = ANY
 
+    @property
+    def state(self) -> str:
+        """What it says by now, as a form brings it back."""
+        return _state(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -44,6 +52,11 @@ class Model:
     html: str = ""
     """The text formatted and cleaned; empty: it is plain."""
 
+    @property
+    def state(self) -> str:
+        """What it says by now, as a form brings it back."""
+        return _state(self)
+
 
 @dataclass(frozen=True, slots=True)
 class ModelName:
@@ -52,6 +65,10 @@ class ModelName:
     id: int
     owner: int
     name: str
+
+
+def _state(kept: Signature | Model) -> str:
+    return hashlib.sha256(json.dumps(astuple(kept)).encode()).hexdigest()[:32]
 
 
 def signatures(tx: Tx, account_id: int) -> list[Signature]:
@@ -64,8 +81,11 @@ def signatures(tx: Tx, account_id: int) -> list[Signature]:
     return [Signature(*tuple(row)) for row in rows]
 
 
-def save_signature(tx: Tx, account_id: int, wanted: Signature) -> None:
-    """Keep a signature, a new one with id 0. Raises Refused(NOT_FOUND | LIMIT)."""
+def save_signature(tx: Tx, account_id: int, wanted: Signature, seen: str = "") -> None:
+    """Keep a signature, a new one with id 0; `seen`: its state where it was read. Raises Refused(NOT_FOUND | LIMIT),
+    Refused(CONFLICT): it has changed meanwhile."""
+    _lock(tx, signature, wanted.id)
+    _check(signatures(tx, account_id), wanted, seen)
     values = {
         "name": wanted.name[:MAX_NAME],
         "text": wanted.text,
@@ -75,8 +95,10 @@ def save_signature(tx: Tx, account_id: int, wanted: Signature) -> None:
     _save(tx, signature, account_id, wanted.id, values)
 
 
-def remove_signature(tx: Tx, account_id: int, number: int) -> None:
-    """Delete a signature; an unknown one is fine."""
+def remove_signature(tx: Tx, account_id: int, number: int, seen: str = "") -> None:
+    """Delete a signature; an unknown one is fine. Raises Refused(CONFLICT): it has changed since it was `seen`."""
+    _lock(tx, signature, number)
+    _check(signatures(tx, account_id), number, seen)
     tx.execute(delete(signature).where(signature.c.account_id == account_id, signature.c.id == number))
 
 
@@ -111,14 +133,19 @@ def one_model(tx: Tx, account_id: int, number: int) -> Model | None:
     return Model(*tuple(row)) if row is not None else None
 
 
-def save_model(tx: Tx, account_id: int, wanted: Model) -> None:
+def save_model(tx: Tx, account_id: int, wanted: Model, seen: str = "") -> None:
     """Keep a model of the person or of one of their boxes; what a box's people share stays theirs, and one's own may
-    be given to a box. Raises Refused(FORBIDDEN | NOT_FOUND | LIMIT | TOO_BIG)."""
+    be given to a box; `seen`: its state where it was read.
+
+    Raises Refused(FORBIDDEN | NOT_FOUND | LIMIT | TOO_BIG), Refused(CONFLICT): it has changed meanwhile.
+    """
     if len(wanted.text) > MAX_MODEL or len(wanted.html) > MAX_FORMATTED:
         raise Refused(Reason.TOO_BIG)
     owners = _owners(tx, account_id)
     if wanted.owner not in owners:
         raise Refused(Reason.FORBIDDEN)
+    _lock(tx, model, wanted.id)
+    _check(models(tx, account_id), wanted, seen)
     values = {"name": wanted.name[:MAX_NAME], "subject": wanted.subject, "text": wanted.text, "html": wanted.html}
     if wanted.id and wanted.owner != account_id:
         _give(tx, account_id, wanted)
@@ -134,10 +161,25 @@ def _give(tx: Tx, account_id: int, wanted: Model) -> None:
     tx.execute(update(model).where(*mine).values(account_id=wanted.owner))
 
 
-def remove_model(tx: Tx, account_id: int, number: int) -> None:
-    """Delete a model; an unknown one is fine."""
+def remove_model(tx: Tx, account_id: int, number: int, seen: str = "") -> None:
+    """Delete a model; an unknown one is fine. Raises Refused(CONFLICT): it has changed since it was `seen`."""
+    _lock(tx, model, number)
+    _check(models(tx, account_id), number, seen)
     owners = _owners(tx, account_id)
     tx.execute(delete(model).where(model.c.account_id.in_(owners), model.c.id == number))
+
+
+def _lock(tx: Tx, table: Any, number: int) -> None:
+    if number:
+        tx.execute(select(table.c.id).where(table.c.id == number).with_for_update())
+
+
+def _check(kept: Sequence[Signature] | Sequence[Model], wanted: Signature | Model | int, seen: str) -> None:
+    """Raises Refused(CONFLICT): it says something else than where it was seen, and than what is wanted."""
+    number = wanted if isinstance(wanted, int) else wanted.id
+    now = next((one for one in kept if one.id == number), None)
+    if seen and now is not None and now.state != seen and now != wanted:
+        raise Refused(Reason.CONFLICT, "It was changed meanwhile")
 
 
 def _owners(tx: Tx, account_id: int) -> list[int]:
