@@ -11,6 +11,8 @@ from mailserver.store.engine import engines
 
 IMPORT = 0x6D61696D
 """Only one import is under way. (The number beside it is that of migrations.)"""
+TRIAL = 0x6D61696E
+"""Only one trial of a backup is under way in a database."""
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from mailserver.model.errors import NotThere
-from mailserver.store.engine import migrate
+from mailserver.store.engine import host_locks, migrate
 from mailserver.store.engine.migrate import refusals
 from mailserver.store.upkeep import copying
 
@@ -20,16 +20,21 @@ MARK = "mailserver_trial"
 
 @contextlib.contextmanager
 def emptied(url: str) -> Iterator[None]:
-    """Raises NotThere for a database with tables that is none of trials; Temporary."""
+    """Raises NotThere for a database with tables that is none of trials, or in which one is under way; Temporary."""
     with refusals(url):
         if copying.is_sqlite(url):
             raise NotThere(f"{url}: what was backed up of PostgreSQL is tried in an empty database of PostgreSQL")
-        _empty(url, first=True)
-    try:
-        yield
-    finally:
+    # By whichever instance, on whichever host: a second one would throw away what the first has brought.
+    with contextlib.ExitStack() as stack:
         with refusals(url):
-            _empty(url, first=False)
+            if not stack.enter_context(host_locks.held(url, host_locks.TRIAL)):
+                raise NotThere(f"the database {migrate.shown(url)}: another trial of a backup is under way in it")
+            _empty(url, first=True)
+        try:
+            yield
+        finally:
+            with refusals(url):
+                _empty(url, first=False)
 
 
 def keep(url: str) -> None:
