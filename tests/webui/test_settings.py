@@ -157,7 +157,7 @@ def typed(browser: Visitor, what: str) -> dict[str, str]:
     """The fields of the form on the page that has this in a field."""
     shown = next(one for one in re.findall(r"<form.*?</form>", browser.text, re.DOTALL) if what in one)
     found = {
-        name: unescape(value) for name, value in re.findall(r'<input[^>]*? name="(\w+)"[^>]*? value="([^"]*)"', shown)
+        name: unescape(value) for name, value in re.findall(r'<input[^>]*?\sname="(\w+)"[^>]*?\svalue="([^"]*)"', shown)
     }
     area = re.search(r"<textarea[^>]*>(.*?)</textarea>", shown, re.DOTALL)
     return {**found, **({"texte": unescape(area[1]).strip()} if area else {})}
