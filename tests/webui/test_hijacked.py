@@ -36,7 +36,7 @@ from mailserver.store.agenda import agenda_grants, agendas
 from mailserver.store.agenda.agenda_grants import Role
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import access, mailboxes, messages
-from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.access import Viewer, reaching
 from mailserver.store.mail.access.rights import parse
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import outbox, spool, traces
@@ -275,13 +275,21 @@ def test_whom_a_thief_put_into_a_functional_box(house: House, console: Visitor, 
     house.store.write_now(rosters.edit_checked, where, box.address, [eve.address], [], thief)
     stolen = holders()
     assert len(stolen) == len(before) + 2
+    # Who manages a box gives rights in its folders as well.
+    of_box, viewer = replace(victim, account_id=box.account), Viewer.of(victim.account_id, victim.login)
+    inbox = mailboxes.SEPARATOR.join((reaching.FUNCTIONS, box.label, "INBOX"))
+    change = partial(access.change, negative=False)
+    house.store.write_now(change, viewer, inbox, luc.login, "=", parse("lrswite"), thief)
+    given = shares(house, of_box)
+    assert ("INBOX", luc.login, "eilrstw") in given
     text = opened(console, house, phone, path)
     assert (box.address in text, emma.address in text, eve.address in text) == (True, True, True)
+    assert f"{box.address}/INBOX" in text
     text = console.post(path, {"faire": "securiser", "verifie": "oui"}).text
     assert "Ces partages ont pris fin." in text
-    assert holders() == before
+    assert (holders(), shares(house, of_box)) == (before, set())
     console.post(path, {"faire": "annuler"})
-    assert holders() == stolen
+    assert (holders(), shares(house, of_box)) == (stolen, given)
 
 
 def test_done_twice_it_is_undone_whole(house: House, thief: tuple[Principal, Visitor]) -> None:

@@ -187,10 +187,12 @@ def test_a_tag_that_changed_in_another_window_is_replaced_only_when_asked_again(
 def test_a_text_that_changed_in_another_window_is_replaced_only_when_asked_again(
     house: House, person: Principal, browser: Visitor, what: str
 ) -> None:
-    page, read = "/s/reglages/ecriture", signatures.models if what == "modele" else signatures.signatures
+    page, read = "/s/reglages/ecriture", house.store.read_now
 
     def kept() -> list[tuple[str, str]]:
-        return [(one.name, one.text) for one in house.store.read_now(read, person.account_id)]
+        if what == "modele":
+            return [(one.name, one.text) for one in read(signatures.models, person.account_id)]
+        return [(one.name, one.text) for one in read(signatures.signatures, person.account_id)]
 
     browser.get(page)
     browser.post(page, {"quoi": what, "nom": "Accueil", "texte": "Bonjour"})

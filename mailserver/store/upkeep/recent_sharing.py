@@ -1,5 +1,6 @@
-"""What an account has shared lately: its mailboxes, agendas and address books, and who holds a functional box by its
-doing; ended where somebody else got into the account, and given back where that was a false alarm.
+"""What an account has shared lately: its mailboxes, agendas and address books, mailboxes of others in which it may give
+rights, and who holds a functional box by its doing; ended where somebody else got into the account, and given back
+where that was a false alarm.
 
 What was widened lately counts as shared lately: the rows know when something was first given, the record knows of each
 change.
@@ -30,13 +31,16 @@ MOST_CHANGES = 20_000
 _DAV = "/dav/ "
 """Before the name of a collection, on record."""
 _MAILBOX = ("mailbox_id", "identifier", "negative", "rights", "since")
+_OWNER = "owner"
+"""The account whose mailbox it is, beside what a row of rights has."""
 _COLLECTION = ("collection_id", "account_id", "role", "colour", "granted")
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Somebody who reaches something of the account. `place`: a mailbox, what its owner calls an agenda or address
-    book, or the address of a functional box; `rights` as they are kept."""
+    """Somebody who reaches something by what the account did. `place`: a mailbox, that of others with their login
+    before it, what its owner calls an agenda or address book, or the address of a functional box; `rights` as they are
+    kept."""
 
     place: str
     who: str
@@ -46,13 +50,13 @@ class Given:
 def lately(tx: Tx, account_id: int, since: int) -> list[Given]:
     """What was given, or made more, since then."""
     rights, grants = _found(tx, account_id, since)
-    shared = [_of_mailbox(row) for row in rights] + [_of_collection(row) for row in grants]
+    shared = [_of_mailbox(tx, account_id, row) for row in rights] + [_of_collection(row) for row in grants]
     return shared + [_of_box(row) for row in recent_holders.found(tx, account_id, since)]
 
 
 def end(tx: Tx, account_id: int, since: int, origin: Origin) -> tuple[list[Given], dict[str, list[dict[str, Any]]]]:
     """End it; what it was, and what `give_back` needs."""
-    _lock(tx, account_id)
+    _lock(tx, account_id, since)
     rights, grants = _found(tx, account_id, since)
     for row in rights:
         here = (mailbox_right.c.mailbox_id == row["mailbox_id"]) & (mailbox_right.c.identifier == row["identifier"])
@@ -62,12 +66,12 @@ def end(tx: Tx, account_id: int, since: int, origin: Origin) -> tuple[list[Given
         tx.execute(delete(collection_grant).where(here, collection_grant.c.account_id == row["account_id"]))
     _tell(tx, account_id, rights, grants, origin, ended=True)
     kept = {
-        "rights": [{key: row[key] for key in _MAILBOX} for row in rights],
+        "rights": [{key: row[key] for key in (*_MAILBOX, _OWNER)} for row in rights],
         "grants": [{key: row[key] for key in _COLLECTION} for row in grants],
     }
     held = recent_holders.end(tx, account_id, since, origin)
     kept["holders"] = held
-    shared = [_of_mailbox(row) for row in rights] + [_of_collection(row) for row in grants]
+    shared = [_of_mailbox(tx, account_id, row) for row in rights] + [_of_collection(row) for row in grants]
     return shared + [_of_box(row) for row in held], kept
 
 
@@ -76,7 +80,8 @@ def give_back(tx: Tx, account_id: int, kept: Mapping[str, Any], origin: Origin) 
     rights = [
         row
         for row in kept.get("rights", ())
-        if _is_owned(tx, mailbox, row["mailbox_id"], account_id) and tx.insert_ignore(mailbox_right, row)
+        if _is_owned(tx, mailbox, row["mailbox_id"], row.get(_OWNER, account_id))
+        and tx.insert_ignore(mailbox_right, {key: row[key] for key in _MAILBOX})
     ]
     grants = []
     for row in kept.get("grants", ()):
@@ -85,7 +90,11 @@ def give_back(tx: Tx, account_id: int, kept: Mapping[str, Any], origin: Origin) 
         if owned and tx.insert_ignore(collection_grant, row):
             grants.append(row)
     named = [
-        {**row, "name": tx.execute(select(mailbox.c.name).where(mailbox.c.id == row["mailbox_id"])).scalar_one()}
+        {
+            _OWNER: account_id,
+            **row,
+            "name": tx.execute(select(mailbox.c.name).where(mailbox.c.id == row["mailbox_id"])).scalar_one(),
+        }
         for row in rights
     ]
     held = {(row["collection_id"], row["account_id"]) for row in grants}
@@ -97,13 +106,15 @@ def give_back(tx: Tx, account_id: int, kept: Mapping[str, Any], origin: Origin) 
     _tell(tx, account_id, named, back, origin, ended=False)
     holders = recent_holders.give_back(tx, kept.get("holders", ()), origin)
     return (
-        [_of_mailbox(row) for row in named] + [_of_collection(row) for row in back] + [_of_box(row) for row in holders]
+        [_of_mailbox(tx, account_id, row) for row in named]
+        + [_of_collection(row) for row in back]
+        + [_of_box(row) for row in holders]
     )
 
 
-_RIGHTS: Select[Any] = select(*(mailbox_right.c[key] for key in _MAILBOX), mailbox.c.name).join(
-    mailbox, mailbox.c.id == mailbox_right.c.mailbox_id
-)
+_RIGHTS: Select[Any] = select(
+    *(mailbox_right.c[key] for key in _MAILBOX), mailbox.c.name, mailbox.c.account_id.label(_OWNER)
+).join(mailbox, mailbox.c.id == mailbox_right.c.mailbox_id)
 _GRANTS: Select[Any] = (
     select(
         *(collection_grant.c[key] for key in _COLLECTION),
@@ -117,14 +128,19 @@ _GRANTS: Select[Any] = (
 
 def _found(tx: Tx, account_id: int, since: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of mailboxes and of collections. What takes rights away stays."""
-    changed = _changed(tx, account_id, since)
-    rights = _RIGHTS.where(mailbox.c.account_id == account_id, mailbox_right.c.negative == 0)
+    changed, elsewhere = _changed(tx, account_id, since), _elsewhere(tx, account_id, since)
+    reached = (mailbox.c.account_id == account_id) | mailbox.c.id.in_(sorted({number for number, _ in elsewhere}))
+    rights = _RIGHTS.where(reached, mailbox_right.c.negative == 0)
     grants = _GRANTS.where(collection.c.account_id == account_id)
     return (
         [
             dict(row)
             for row in tx.execute(rights.order_by(mailbox.c.name, mailbox_right.c.identifier)).mappings()
-            if row["since"] >= since or _is_named(changed, row["mailbox_id"], row["name"], row["identifier"])
+            if (row["mailbox_id"], row["identifier"]) in elsewhere
+            or (
+                row[_OWNER] == account_id
+                and (row["since"] >= since or _is_named(changed, row["mailbox_id"], row["name"], row["identifier"]))
+            )
         ],
         [
             dict(row)
@@ -146,14 +162,30 @@ def _changed(tx: Tx, account_id: int, since: int) -> set[tuple[bool, int | str, 
     return found
 
 
+def _elsewhere(tx: Tx, account_id: int, since: int) -> set[tuple[int, str]]:
+    """The mailboxes of others in which the account gave rights, and to whom."""
+    login = tx.execute(select(account.c.login).where(account.c.id == account_id)).scalar_one_or_none()
+    if not login:
+        return set()
+    events = audit.find(tx, Wanted(action=Action.RIGHTS_CHANGED, actor=str(login), since=since), MOST_CHANGES)
+    return {
+        (int(one.detail.values["number"]), str(one.detail.values["who"]))
+        for one in events
+        if one.account_id != account_id
+        and "number" in one.detail.values
+        and not str(one.detail.values["mailbox"]).startswith(_DAV)
+    }
+
+
 def _is_named(changed: set[tuple[bool, int | str, str]], number: int, name: str, who: str) -> bool:
     dav = name.startswith(_DAV)
     return (dav, number, who) in changed or (dav, name, who) in changed
 
 
-def _lock(tx: Tx, account_id: int) -> None:
+def _lock(tx: Tx, account_id: int, since: int) -> None:
     """As `acl.change` and `agenda_grants` do, each in one order: what is given at this moment is seen, or waits."""
-    own = select(mailbox.c.id).where(mailbox.c.account_id == account_id)
+    elsewhere = sorted({number for number, _ in _elsewhere(tx, account_id, since)})
+    own = select(mailbox.c.id).where((mailbox.c.account_id == account_id) | mailbox.c.id.in_(elsewhere))
     tx.execute(own.order_by(mailbox.c.id).with_for_update())
     held = select(collection.c.id).where(collection.c.account_id == account_id)
     tx.execute(held.order_by(collection.c.id).with_for_update())
@@ -164,8 +196,12 @@ def _is_owned(tx: Tx, table: Any, number: int, account_id: int) -> bool:
     return tx.execute(select(table.c.id).where(*mine)).first() is not None
 
 
-def _of_mailbox(row: Mapping[str, Any]) -> Given:
-    return Given(str(row["name"]), str(row["identifier"]), str(row["rights"]))
+def _of_mailbox(tx: Tx, account_id: int, row: Mapping[str, Any]) -> Given:
+    place = str(row["name"])
+    if row[_OWNER] != account_id:
+        owner = tx.execute(select(account.c.login).where(account.c.id == row[_OWNER])).scalar_one()
+        place = f"{owner}/{place}"
+    return Given(place, str(row["identifier"]), str(row["rights"]))
 
 
 def _of_collection(row: Mapping[str, Any]) -> Given:
@@ -187,25 +223,28 @@ def _tell(
     ended: bool,
 ) -> None:
     """On record, as any change of rights; and whoever looks, looks again."""
-    said = [(row["name"], row["mailbox_id"], row["identifier"], write(frozenset(row["rights"]))) for row in rights]
-    said += [(f"{_DAV}{row['name']}", row["collection_id"], row["login"], row["role"]) for row in grants]
+    said = [
+        (int(row[_OWNER]), row["name"], row["mailbox_id"], row["identifier"], write(frozenset(row["rights"])))
+        for row in rights
+    ]
+    said += [(account_id, f"{_DAV}{row['name']}", row["collection_id"], row["login"], row["role"]) for row in grants]
     audit.record_many(
         tx,
         origin,
         [
             (
                 Action.RIGHTS_CHANGED,
-                account_id,
+                owner,
                 Cause("mailbox-rights", mailbox=place, number=number, who=who, rights=("nothing" if ended else had,)),
             )
-            for place, number, who, had in said
+            for owner, place, number, who, had in said
         ],
     )
     readers = {str(row["identifier"]) for row in rights}
     known = tx.execute(select(account.c.login, account.c.id).where(account.c.login.in_(sorted(readers))))
     people = {str(row.login): int(row.id) for row in known}
     for row in rights:
-        tx.changed(account_id, int(row["mailbox_id"]))
+        tx.changed(int(row[_OWNER]), int(row["mailbox_id"]))
         tx.changed(people.get(str(row["identifier"]), DIRECTORY), 0)
     for row in grants:
         tx.changed(int(row["account_id"]), 0)
