@@ -264,7 +264,7 @@ def test_whom_a_thief_put_into_a_functional_box(house: House, console: Visitor, 
     """Whoever manages it lets others in, by each door; those who held it before stay."""
     victim, luc, eve = house.person("Ugo", "Gerant"), house.person("Luc", "Ancien"), house.person("Eve", "Membre")
     path, thief = f"/admin/comptes/{victim.account_id}/piratage", Origin(victim.login, "web")
-    box = Box(house, {victim.login: FULL, luc.login: {"read"}})
+    box = Box(house, {victim.login: FULL | {"manage"}, luc.login: {"read"}})
     where = rosters.House.of(house.settings)
 
     def holders() -> dict[str, str]:
