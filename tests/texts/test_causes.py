@@ -100,6 +100,8 @@ def test_a_row_of_another_version_is_shown_as_it_stands(name: str, kept: str) ->
 
 
 SOURCE = Path(causes.__file__).parents[2]
+BESIDE = {"mailbox-rights": {"number"}}
+"""What a row keeps and does not say: by what a program finds it again that has another name since."""
 
 
 def named_in_source() -> Iterator[tuple[str, ast.Call]]:
@@ -118,7 +120,8 @@ def test_every_code_that_the_source_gives_has_its_sentence_and_what_it_is_filled
     found = list(named_in_source())
     assert len(found) > 100
     for place, node in found:
-        said = SENTENCES.get(place.rpartition(" ")[2])
+        name = place.rpartition(" ")[2]
+        said = SENTENCES.get(name)
         assert said is not None, place
-        given = {keyword.arg for keyword in node.keywords}
+        given = {keyword.arg for keyword in node.keywords} - BESIDE.get(name, set())
         assert None in given or gaps(translate(said, "en")) == given, place
