@@ -130,6 +130,13 @@ def test_any_address_list(value: str) -> None:
         ("Fri, 21 November 1997 09:55:06 EST", 880124106),
         ("ven., 21 Nov 1997 09:55:06 +0100", 880102506),
         ("Thu, 01 Jan 1970 00:00:00 +0000", 0),
+        # RFC 5322 appendix A.5 and A.6.3: comments and blanks
+        ("Fri, 21 Nov 1997 09(comment):   55  :  06 -0600", 880127706),
+        ("Thu,\t13 Feb 1969 23:32   -0330 (Newfoundland Time)", -27723480),
+        ("(a (nested \\) one)) Fri, 21 Nov 1997 09 : 55 : 06 -0600", 880127706),
+        ("Fri, 21 Nov 1997 09:55:06 (CST) -0600", 880127706),
+        ("Fri, 21 Nov 1997 09:55:06 -0600 (never ends", 880127706),
+        ("(" * 100_000, None),
         ("Thu, 31 Feb 2000 00:00:00 +0000", None),
         ("Thu, 1 Xxx 2000 00:00:00 +0000", None),
         ("1 Jan 2000 25:00:00", None),

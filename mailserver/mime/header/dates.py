@@ -22,6 +22,10 @@ _MONTHS = {
     "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
 }  # fmt: skip
 _ZONES = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7, "cet": 1, "cest": 2}
+MAX_PLAIN = 300
+"""Characters of a value that are read without its comments."""
+_COMMENT = re.compile(r"\([^()\\]*+(?:\\.[^()\\]*+)*+\)", re.DOTALL)
+_AROUND_COLON = re.compile(r"\s*+:\s*+")
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _NAMES = tuple(name.capitalize() for name in _MONTHS)
@@ -39,7 +43,25 @@ class Moment(NamedTuple):
 
 
 def parse(value: str) -> Moment | None:
-    """The moment a value tells; None when it tells none."""
+    """The moment a value tells, blanks around colons and comments anywhere (RFC 5322 section 4.3); None when it tells
+    none."""
+    moment = _read(value)
+    if moment is not None and ("(" not in value or value.rstrip().endswith(")")):
+        return moment
+    plain = _without_comments(value[:MAX_PLAIN])
+    return (_read(plain) if plain != value else None) or moment
+
+
+def _without_comments(value: str) -> str:
+    """Also those within comments, as far as anybody writes them."""
+    for _ in range(5):
+        value, count = _COMMENT.subn(" ", value)
+        if not count:
+            break
+    return _AROUND_COLON.sub(":", value)
+
+
+def _read(value: str) -> Moment | None:
     found = _DATE.match(value)
     if found:
         day, name, year, hour, minute, second, zone = found.groups()
