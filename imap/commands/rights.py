@@ -75,7 +75,7 @@ async def list_rights(session: Session, command: wire.ListRights) -> Outputs:
         if always
         else write(await session.services.store.read(access.grantable, session.viewer, command.mailbox, identifier))
     )
-    yield wire.listed_rights(command.mailbox, command.identifier, write(always), optional, session.utf8)
+    yield wire.listed_rights(command, write(always), optional, session.utf8)
     yield ok("LISTRIGHTS completed")
 
 

@@ -153,6 +153,22 @@ def test_values_of_a_message() -> None:
     assert octets[: scanned.header_size].endswith(b"<mid@x>\r\n\r\n")
 
 
+@pytest.mark.parametrize(
+    ("field", "shown"),
+    [
+        ("fr", b'"fr"'),
+        ("fr, en", b'("fr" "en")'),
+        ("mi (Maori), en (English)", b'("mi" "en")'),
+        ("(none)", b"NIL"),
+        ("", b"NIL"),
+    ],
+)
+def test_languages(field: str, shown: bytes) -> None:
+    """RFC 3282 section 2: comments are no language."""
+    octets = crlf(f"Content-Language: {field}\n\nx\n")
+    assert check(octets).bodystructure.endswith(b" NIL NIL " + shown + b" NIL)")
+
+
 def test_empty_message() -> None:
     scanned = check(b"")
     assert scanned.header_size == 0

@@ -44,6 +44,7 @@ class ListRights:
 
     mailbox: str
     identifier: str
+    negative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def get_acl(cursor: Cursor) -> GetAcl:
 
 
 def list_rights(cursor: Cursor) -> ListRights:
-    return ListRights(_mailbox(cursor), _identifier(cursor)[0])
+    return ListRights(_mailbox(cursor), *_identifier(cursor))
 
 
 def my_rights(cursor: Cursor) -> MyRights:
@@ -97,19 +98,24 @@ def acl(mailbox: str, entries: Iterable[tuple[str, bool, str]], utf8: bool = Fal
     """ACL (section 3.6): identifiers, whether their rights are taken away, and the rights."""
     said = [names.encode(mailbox, utf8)]
     for identifier, negative, rights in entries:
-        said += (_spelt(f"-{identifier}" if negative else identifier), _spelt(rights))
+        said += (_spelt(_signed(identifier, negative)), _spelt(rights))
     return b"* ACL %s\r\n" % b" ".join(said)
 
 
-def listed_rights(mailbox: str, identifier: str, always: str, optional: Iterable[str], utf8: bool = False) -> bytes:
-    """LISTRIGHTS (section 3.7): the rights there always are, and those that may be given, one by one."""
-    said = [names.encode(mailbox, utf8), *map(_spelt, (identifier, always, *optional))]
+def listed_rights(asked: ListRights, always: str, optional: Iterable[str], utf8: bool = False) -> bytes:
+    """LISTRIGHTS (section 3.7): the rights there always are, and those that may be given or taken away, one by one."""
+    identifier = _signed(asked.identifier, asked.negative)
+    said = [names.encode(asked.mailbox, utf8), *map(_spelt, (identifier, always, *optional))]
     return b"* LISTRIGHTS %s\r\n" % b" ".join(said)
 
 
 def my_rights_line(mailbox: str, rights: str, utf8: bool = False) -> bytes:
     """MYRIGHTS (section 3.8)."""
     return b"* MYRIGHTS %s %s\r\n" % (names.encode(mailbox, utf8), _spelt(rights))
+
+
+def _signed(identifier: str, negative: bool) -> str:
+    return f"-{identifier}" if negative else identifier
 
 
 def _spelt(text: str) -> bytes:

@@ -4,9 +4,14 @@ Types, subtypes, parameter names, encodings and dispositions are written in lowe
 in the header, but for continuations, which are joined (RFC 2231 section 6). Clients decode charsets themselves.
 """
 
+import re
+
 from mailserver.mime.body.parser import Entity
 from mailserver.mime.header import envelope, headers, parameters
 from mailserver.mime.header.envelope import Quote, nstring, quote
+
+_COMMENT = re.compile(r"\([^()]*+\)")
+"""In a list of languages (RFC 3282 section 2)."""
 
 
 def structure(root: Entity, spell: Quote = quote) -> tuple[bytes, bytes]:
@@ -77,7 +82,7 @@ def _extension(entity: Entity, spell: Quote) -> str:
 def _language(raw: bytes | None, spell: Quote) -> str:
     if raw is None:
         return "NIL"
-    tags = [tag for tag in headers.as_text(raw[:1000]).replace(",", " ").split() if tag]
+    tags = _COMMENT.sub(" ", headers.as_text(raw[:1000])).replace(",", " ").split()
     if not tags:
         return "NIL"
     if len(tags) == 1:
