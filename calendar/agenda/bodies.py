@@ -27,6 +27,7 @@ def cleaned(octets: bytes, content_type: str, budget: Budget, *, of_cards: bool,
         raise unsupported(of_cards=of_cards)
     try:
         text = cleaning.clean(octets, budget)
+        cleaning.check_lengths(text, budget)
     except BadSyntax:
         raise invalid(of_cards=of_cards) from None
     except cleaning.OutOfTime as refused:
@@ -64,31 +65,6 @@ def _check_card(text: str) -> None:
         raise invalid(of_cards=True)
     if version not in versions.KNOWN:
         raise unsupported(of_cards=True)
-
-
-def check_lengths(text: str) -> None:
-    """Raises Unmet when the rule of an object, cleaned, gives more than is announced (RFC 4791 section 5.2.8)."""
-    rules: list[str] = []
-    begin = ""
-    for line in text.split("\r\n"):
-        name, _, value = line.partition(":")
-        match name.partition(";")[0].upper():
-            case "BEGIN" if value.strip().upper() in KINDS:
-                rules, begin = [], ""
-            case "DTSTART":
-                begin = value.strip()
-            case "RRULE":
-                rules.append(value)
-            case "END" if value.strip().upper() in KINDS:
-                for rule in rules:
-                    _check_length(rule, begin)
-
-
-def _check_length(rule: str, begin: str) -> None:
-    try:
-        cleaning.check_length(rule, begin)
-    except cleaning.TooManyInstances:
-        raise Unmet("C:max-instances") from None
 
 
 def _check_object(text: str) -> None:

@@ -113,6 +113,8 @@ def test_bounds_of_dates_and_of_repetitions_are_told_and_named(client: Client) -
     assert put(first, f"{first[:8]}T010000Z").status_code == 201
     assert put(f"{last[:8]}T220000Z", last).status_code == 204
     assert put("20260907T080000Z", "20260907T090000Z", f"RRULE:FREQ=DAILY;COUNT={most}\n").status_code == 204
+    for rule in ("FREQ=HOURLY;INTERVAL=24;UNTIL=20290101T000000Z", "FREQ=DAILY;UNTIL=20590101T000000Z;BYMONTH=1,2,3"):
+        assert put("20260907T080000Z", "20260907T090000Z", f"RRULE:{rule}\n").status_code == 204
     for start, end, more, name in (
         ("15991231T230000Z", "15991231T235959Z", "", "min-date-time"),
         ("90010101T000000Z", "90010101T010000Z", "", "max-date-time"),

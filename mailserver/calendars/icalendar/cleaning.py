@@ -69,6 +69,7 @@ _QUOTED = re.compile('"[^"]*"')
 _LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_DURATION_DIGITS + 1}}}")
 _YEAR = re.compile(r"(?:^|[,/])\s*([0-9]{4})[0-9]{4}(?![0-9])")
 _DATES: Final = frozenset({"DTSTART", "DTEND", "DUE", "RECURRENCE-ID", "RDATE", "COMPLETED", "CREATED"})
+_RECURRING: Final = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
 _SINGLE_DATES: Final = frozenset({"RDATE", "EXDATE"})
 _DURATIONS: Final = frozenset({"DURATION", "TRIGGER", "RDATE"})
 _PER_YEAR: Final = {
@@ -339,24 +340,44 @@ def _judge(component: _Component, text: str) -> float:
     if yearly > MAX_YEARLY or steps > most:
         selects = any(name.startswith("BY") for name in parts)  # then looking for the next one may take long
         if "COUNT" in parts or not selects:
-            check_length(text, component.start)
+            _check_length(text, component.start)
         raise Refused(Reason.INVALID, "A recurrence that is too frequent or starts too long ago")
     _check_first(parts, start)
     return steps
 
 
-def check_length(rule: str, begin: str) -> None:
-    """Count what a rule that ends gives from that DTSTART on. Raises TooManyInstances.
+def check_lengths(text: str, budget: Budget) -> None:
+    """Count what the rules of a cleaned text give that end. Raises TooManyInstances, Refused(LIMIT)."""
+    rules: list[str] = []
+    begin = ""
+    for line in text.split("\r\n"):
+        name, _, value = line.partition(":")
+        match name.partition(";")[0].upper():
+            case "BEGIN" if value.strip().upper() in _RECURRING:
+                rules, begin = [], ""
+            case "DTSTART":
+                begin = value.strip()
+            case "RRULE":
+                rules.append(value.strip().upper())
+            case "END" if value.strip().upper() in _RECURRING:
+                for rule in rules:
+                    budget.check()
+                    _check_length(rule, begin)
+
+
+def _check_length(rule: str, begin: str) -> None:
+    """Raises TooManyInstances.
 
     The zones are not known here: of an end that is named in another one, a day less is counted.
     """
-    parts = _parts(rule.upper())
+    parts = _parts(rule)
     count, until = parts.get("COUNT", ""), parts.get("UNTIL", "")
     if count.isdigit() and (len(count.lstrip("0")) > 9 or int(count) > MAX_INSTANCES):
         raise TooManyInstances
-    if not until:
+    start = _start(begin)
+    if not until or _yearly(parts.get("FREQ", ""), parts) * (_last(parts, start) - start.year + 1) <= MAX_INSTANCES:
         return
-    start, end = _start(begin), _start(until) + datetime.timedelta(days=len(until) == 8)
+    end = _start(until) + datetime.timedelta(days=len(until) == 8)
     if until.endswith("Z") and not begin.endswith("Z"):
         end -= datetime.timedelta(days=1)
     text = ";".join(f"{name}={value}" for name, value in parts.items() if name not in ("UNTIL", "COUNT"))

@@ -25,9 +25,12 @@ _PLAIN_MARK: Final = re.compile(r"^(?:BEGIN|END):[A-Z0-9-]+\r?$", re.MULTILINE)
 def read(href: str, text: str) -> NewItem:
     """An iCalendar object or a vCard under a name. Raises BadSyntax, Refused."""
     try:
-        components = radicale.item.read_components(cleaning.clean(text.encode(), Budget()))
+        budget = Budget()
+        cleaned = cleaning.clean(text.encode(), budget)
+        cleaning.check_lengths(cleaned, budget)
+        components = radicale.item.read_components(cleaned)
         tag = CALENDAR if components and components[0].name == "VCALENDAR" else ADDRESS_BOOK
-        radicale.item.check_and_sanitize_items(components, MAX_OCCURRENCES, tag=tag)
+        radicale.item.check_and_sanitize_items(components, 0, tag=tag)  # they were counted
         item = radicale.item.Item(collection_path="", vobject_item=components[0])
         item.prepare()
         return measured(href, item)
