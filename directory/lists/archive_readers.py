@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from directory.lists import membership
 from directory.lists.list_expansion import MAX_LISTS, MAX_NESTING
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from mailserver.model import visibility
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Archive, ListKind, Population, Principal
@@ -40,9 +40,9 @@ class OpenArchive:
     """They may take something out of it."""
 
 
-def opened(tx: Tx, house: House, person: Principal, address: str) -> OpenArchive | None:
+def opened(tx: Tx, list_settings: ListSettings, person: Principal, address: str) -> OpenArchive | None:
     """The archive of a list, if this person may read it now; None: there is none for them."""
-    entry = lists.get(tx, house.fold(address))
+    entry = lists.get(tx, list_settings.fold(address))
     if entry is None or entry.kind is ListKind.FUNCTION:
         return None
     if any(map(person.owns, lists.owners(tx, entry))):
@@ -50,7 +50,7 @@ def opened(tx: Tx, house: House, person: Principal, address: str) -> OpenArchive
     if entry.archive not in OPEN:
         return None
     view = ArchiveView(entry.address, Archive.MEMBERS, person.account_id, _kept_from(tx, person.role.population))
-    if _is_member(tx, house, entry, person):
+    if _is_member(tx, list_settings, entry, person):
         return OpenArchive(entry, view)
     if entry.archive is not Archive.ACADEMY:
         return None
@@ -58,13 +58,13 @@ def opened(tx: Tx, house: House, person: Principal, address: str) -> OpenArchive
     return OpenArchive(entry, replace(view, circle=Archive.ACADEMY, viewer=visibility.viewer(person, ties)))
 
 
-def opened_outside(tx: Tx, house: House, member_id: int) -> OpenArchive | None:
+def opened_outside(tx: Tx, list_settings: ListSettings, member_id: int) -> OpenArchive | None:
     """The archive of a member outside, if they may read it now; None: there is none for them."""
     found = outside_members.get(tx, member_id)
     if found is None or found.reason is outside_members.Reason.LEFT:
         return None
     entry = lists.get(tx, found.list)
-    if entry is None or entry.archive not in OPEN or not _are_in(tx, house, entry, [found.member]):
+    if entry is None or entry.archive not in OPEN or not _are_in(tx, list_settings, entry, [found.member]):
         return None
     kept_from = _kept_from(tx, Population.OUTSIDE)
     view = ArchiveView(entry.address, Archive.MEMBERS, kept_from=kept_from, is_outside=True)
@@ -94,32 +94,36 @@ def clear(tx: Tx, address: str, origin: Origin) -> int:
     return count
 
 
-def _is_member(tx: Tx, house: House, entry: ListEntry, person: Principal) -> bool:
+def _is_member(tx: Tx, list_settings: ListSettings, entry: ListEntry, person: Principal) -> bool:
     """Whether they are found by it, or by a list within it."""
-    if _are_in(tx, house, entry, [f"{person.login}@{house.domain}", person.address, *person.aliases]):
+    if _are_in(tx, list_settings, entry, [f"{person.login}@{list_settings.domain}", person.address, *person.aliases]):
         return True
     within = list(_within(tx, entry))
     if any(one.kind is ListKind.LIVING and membership.finds(tx, one.query, person.account_id) for one in within):
         return True
-    if not house.standing:
+    if not list_settings.standing:
         return False
     # Lists of schools and classes are no rows: only those that find them are looked for among members.
-    standing = [one.address for one in membership.standing(tx, house, person)]
-    return bool(standing) and _are_in(tx, house, entry, standing)
+    standing = [one.address for one in membership.standing(tx, list_settings, person)]
+    return bool(standing) and _are_in(tx, list_settings, entry, standing)
 
 
-def _are_in(tx: Tx, house: House, entry: ListEntry, addresses: Iterable[str]) -> bool:
+def _are_in(tx: Tx, list_settings: ListSettings, entry: ListEntry, addresses: Iterable[str]) -> bool:
     """Whether one of these addresses is a member of it or of a list within it."""
-    wanted = {one for address in addresses for one in _spellings(house, address)}
+    wanted = {one for address in addresses for one in _spellings(list_settings, address)}
     containing = set(lists.containing(tx, sorted(wanted)))
     return bool(containing) and any(one.address in containing for one in _within(tx, entry))
 
 
-def _spellings(house: House, address: str) -> Iterable[str]:
+def _spellings(list_settings: ListSettings, address: str) -> Iterable[str]:
     """As it may stand in a list: in any of our domains, which are one for people."""
-    folded = house.fold(address)
+    folded = list_settings.fold(address)
     local = folded.rpartition("@")[0]
-    return (folded, *(f"{local}@{domain}" for domain in house.domains)) if house.is_local(folded) else (folded,)
+    return (
+        (folded, *(f"{local}@{domain}" for domain in list_settings.domains))
+        if list_settings.is_local(folded)
+        else (folded,)
+    )
 
 
 def _within(tx: Tx, entry: ListEntry) -> Iterable[ListEntry]:

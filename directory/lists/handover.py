@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from directory.lists import rosters
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import ListKind, Principal, Role
 from mailserver.store.engine.statements import Tx
@@ -53,7 +53,7 @@ def of_school(tx: Tx, viewer: Principal, uai: str, members: Collection[int]) -> 
 
 def hand_over(
     tx: Tx,
-    house: House,
+    list_settings: ListSettings,
     viewer: Principal,
     place: tuple[str, str],
     change: tuple[int, Sequence[str]],
@@ -88,8 +88,10 @@ def hand_over(
         wanted[person.address] = words
     if not wanted and len(gone) == len(box.holders):
         raise Refused(Reason.INVALID, "somebody has to hold the box")
-    kept = [holder.address for holder in gone if holder.address not in {house.fold(address) for address in wanted}]
-    rosters.hold(tx, house, entry.address, wanted, kept, origin)
+    kept = [
+        holder.address for holder in gone if holder.address not in {list_settings.fold(address) for address in wanted}
+    ]
+    rosters.hold(tx, list_settings, entry.address, wanted, kept, origin)
 
 
 def _box(tx: Tx, viewer: Principal, entry: ListEntry, members: Collection[int]) -> Box:

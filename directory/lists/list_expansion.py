@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from directory.lists import virtual_lists
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from mailserver.model import selection
 from mailserver.model.errors import BadSyntax
 from mailserver.model.identity import ListKind, MailingList, Policy, Roster, Writers
@@ -29,21 +29,21 @@ class _Walk:
     rosters: list[Roster] = field(default_factory=list)
 
 
-def walk(tx: Tx, house: House, address: str) -> list[Roster]:
+def walk(tx: Tx, list_settings: ListSettings, address: str) -> list[Roster]:
     """A list and every list within it, each once, with its own members as they are now; empty: no such list.
 
     Deeper than MAX_NESTING or more than MAX_LISTS is cut there. A list holds at most one member more than
     MAX_RECEIVERS: whoever delivers sees that it is too large.
     """
     done = _Walk()
-    level: Iterable[str] = (house.fold(address),)
+    level: Iterable[str] = (list_settings.fold(address),)
     for _ in range(MAX_NESTING):
         below: list[str] = []
         for current in level:
             if current in done.entered or len(done.rosters) >= MAX_LISTS:
                 continue
             done.entered.add(current)
-            roster = _roster(tx, house, current)
+            roster = _roster(tx, list_settings, current)
             if roster is not None:
                 done.rosters.append(roster)
                 below += roster.inner
@@ -51,28 +51,30 @@ def walk(tx: Tx, house: House, address: str) -> list[Roster]:
     return done.rosters
 
 
-def _roster(tx: Tx, house: House, address: str) -> Roster | None:
+def _roster(tx: Tx, list_settings: ListSettings, address: str) -> Roster | None:
     entry = lists.get(tx, address)
     if entry is None:
-        return _standing(tx, house, address)
+        return _standing(tx, list_settings, address)
     owners, policy = lists.owners(tx, entry), lists.policy(tx, entry)
     if entry.kind is ListKind.LIVING:
         who = _parsed(entry.query)
-        found = selecting.receivers(tx, who, house.quota, MAX_RECEIVERS + 1)
+        found = selecting.receivers(tx, who, list_settings.quota, MAX_RECEIVERS + 1)
         absent: set[int] = set()
         if policy.writers is Writers.MEMBERS:
             absent = set(selecting.members(tx, who, MAX_RECEIVERS)).difference(found)
         return Roster(entry.address, entry.name, owners, policy, tuple(found), absent=tuple(absent))
-    addresses = [house.fold(member) for member in lists.members(tx, entry.address)]
-    ours = [address for address in addresses if house.is_local(address)]
+    addresses = [list_settings.fold(member) for member in lists.members(tx, entry.address)]
+    ours = [address for address in addresses if list_settings.is_local(address)]
     inner = lists.existing(tx, ours)
-    accounts, known, away = selecting.holders(tx, [address for address in ours if address not in inner], house.quota)
+    accounts, known, away = selecting.holders(
+        tx, [address for address in ours if address not in inner], list_settings.quota
+    )
     left = [address for address in addresses if address not in known and address not in inner]
-    if house.standing:
+    if list_settings.standing:
         inner |= {
             address
             for address in left
-            if house.is_local(address) and virtual_lists.find(tx, address.rpartition("@")[0]) is not None
+            if list_settings.is_local(address) and virtual_lists.find(tx, address.rpartition("@")[0]) is not None
         }
     return Roster(
         entry.address,
@@ -88,16 +90,16 @@ def _roster(tx: Tx, house: House, address: str) -> Roster | None:
     )
 
 
-def _standing(tx: Tx, house: House, address: str) -> Roster | None:
+def _standing(tx: Tx, list_settings: ListSettings, address: str) -> Roster | None:
     local, _, domain = address.rpartition("@")
-    if not house.standing or domain != house.domain:
+    if not list_settings.standing or domain != list_settings.domain:
         return None
     found = virtual_lists.find(tx, local)
     if found is None:
         return None
     name, who = found
-    accounts = selecting.receivers(tx, who, house.quota, MAX_RECEIVERS + 1)
-    return Roster(address, name, (), Policy(house.standing_writers, hidden_members=True), tuple(accounts))
+    accounts = selecting.receivers(tx, who, list_settings.quota, MAX_RECEIVERS + 1)
+    return Roster(address, name, (), Policy(list_settings.standing_writers, hidden_members=True), tuple(accounts))
 
 
 def _parsed(query: str) -> Selection:
@@ -108,10 +110,10 @@ def _parsed(query: str) -> Selection:
         return selection.AnyOf(())
 
 
-def expand(tx: Tx, address: str, house: House | None = None) -> MailingList | None:
+def expand(tx: Tx, address: str, list_settings: ListSettings | None = None) -> MailingList | None:
     """A list with the addresses it comes to: members that are lists are replaced by theirs, people found by a
     query stand with their address."""
-    where = house or House((address.rpartition("@")[2],), standing=False)
+    where = list_settings or ListSettings((address.rpartition("@")[2],), standing=False)
     entry = lists.get(tx, where.fold(address))
     receivers: dict[str, None] = {}
     entered: set[str] = set()
@@ -139,12 +141,14 @@ def expand(tx: Tx, address: str, house: House | None = None) -> MailingList | No
     return MailingList(head[0], head[1], tuple(receivers), entry.owner if entry else "", head[2])
 
 
-def _addresses(tx: Tx, house: House, address: str) -> Roster | None:
+def _addresses(tx: Tx, list_settings: ListSettings, address: str) -> Roster | None:
     """A list with its own members as addresses (`others`), the lists within it apart."""
     entry = lists.get(tx, address)
     if entry is None:
         found = (
-            virtual_lists.find(tx, address.rpartition("@")[0]) if house.standing and house.is_local(address) else None
+            virtual_lists.find(tx, address.rpartition("@")[0])
+            if list_settings.standing and list_settings.is_local(address)
+            else None
         )
         if found is None:
             return None
@@ -153,13 +157,13 @@ def _addresses(tx: Tx, house: House, address: str) -> Roster | None:
     if entry.kind is ListKind.LIVING:
         return Roster(entry.address, entry.name, owners, others=_found(tx, _parsed(entry.query)))
     addresses = lists.members(tx, entry.address)
-    folded: Mapping[str, str] = {address: house.fold(address) for address in addresses}
+    folded: Mapping[str, str] = {address: list_settings.fold(address) for address in addresses}
     inner = lists.existing(tx, list(folded.values()))
-    if house.standing:
+    if list_settings.standing:
         inner |= {
             address
             for address in folded.values()
-            if house.is_local(address) and virtual_lists.find(tx, address.rpartition("@")[0])
+            if list_settings.is_local(address) and virtual_lists.find(tx, address.rpartition("@")[0])
         }
     return Roster(
         entry.address,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from directory.lists import membership
 from directory.lists.membership import Outlook
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from mailserver.model import visibility
 from mailserver.model.identity import Principal
 from mailserver.model.selection import Selection
@@ -48,9 +48,9 @@ def of_query(tx: Tx, who: Selection, viewer: Principal) -> Preview:
     return Preview(count, names, len(names) < count)
 
 
-def of_list(tx: Tx, house: House, address: str, viewer: Principal) -> Preview:
+def of_list(tx: Tx, list_settings: ListSettings, address: str, viewer: Principal) -> Preview:
     """Whom a list reaches, the lists within it included."""
-    outlook = membership.outlook(tx, house, address)
+    outlook = membership.outlook(tx, list_settings, address)
     entries = people.by_accounts(tx, outlook.accounts[:MAX_NAMES])
     shown = sorted(_visible(tx, viewer, list(entries.values())), key=lambda one: (one.surname, one.given_name))
     names = tuple(Named(person.name, person.address) for person in shown)

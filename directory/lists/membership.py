@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from directory.lists import list_expansion, virtual_lists
-from directory.lists.rosters import ROLE_ADDRESSES, House
+from directory.lists.rosters import ROLE_ADDRESSES, ListSettings
 from mailserver.model import selection
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.model.identity import Archive, ListKind, Principal, Role, Tie
@@ -61,7 +61,7 @@ class Outlook:
         return len(self.accounts) + self.outside
 
 
-def received_by(tx: Tx, house: House, person: Principal) -> list[Received]:
+def received_by(tx: Tx, list_settings: ListSettings, person: Principal) -> list[Received]:
     """The lists somebody is in, by name: by address, found by a query, or those that stand for schools and classes."""
     mine = lists.containing(tx, (person.address, *person.aliases))
     chosen = digest_posts.chosen_by(tx, person.account_id)
@@ -72,7 +72,7 @@ def received_by(tx: Tx, house: House, person: Principal) -> list[Received]:
     for entry in living[:MAX_LIVING]:
         if entry.address not in found and finds(tx, entry.query, person.account_id):
             found[entry.address] = _received(entry, chosen)
-    for received in standing(tx, house, person) if house.standing else ():
+    for received in standing(tx, list_settings, person) if list_settings.standing else ():
         found.setdefault(received.address, received)
     return sorted(found.values(), key=lambda one: (one.name.casefold(), one.address))
 
@@ -85,12 +85,12 @@ def choose_digest(tx: Tx, person: Principal, address: str, *, digest: bool) -> N
     digest_posts.choose(tx, address, person.account_id, digest=digest)
 
 
-def outlook(tx: Tx, house: House, address: str) -> Outlook:
+def outlook(tx: Tx, list_settings: ListSettings, address: str) -> Outlook:
     """Who a list comes to. At most what one message may come to is looked at (`list_expansion.walk`)."""
-    walked = list_expansion.walk(tx, house, address)
+    walked = list_expansion.walk(tx, list_settings, address)
     accounts = dict.fromkeys(account for roster in walked for account in roster.accounts)
     others = dict.fromkeys(member for roster in walked for member in roster.others)
-    lost = dangling(tx, house, others)
+    lost = dangling(tx, list_settings, others)
     absent = list(dict.fromkeys(account for roster in walked for account in roster.absent if account not in accounts))
     away = sorted(entry.address for entry in people.by_accounts(tx, absent[:MAX_NAMED]).values())
     outside = len(others) - len(lost)
@@ -131,7 +131,7 @@ def finds(tx: Tx, query: str, account_id: int) -> bool:
     return selecting.finds(tx, who, account_id)
 
 
-def standing(tx: Tx, house: House, person: Principal) -> list[Received]:
+def standing(tx: Tx, list_settings: ListSettings, person: Principal) -> list[Received]:
     """The lists of one's own schools, and of one's own classes and groups, that find one."""
     ties = affiliations.of(tx, [person.account_id]).get(person.account_id, ())
     slugs = {
@@ -150,21 +150,21 @@ def standing(tx: Tx, house: House, person: Principal) -> list[Received]:
                 continue
             entry = virtual_lists.find(tx, local)
             if entry is not None and selecting.finds(tx, entry[1], person.account_id):
-                found.append(Received(f"{local}@{house.domain}", entry[0], living=True))
+                found.append(Received(f"{local}@{list_settings.domain}", entry[0], living=True))
     return found
 
 
-def dangling(tx: Tx, house: House, addresses: Iterable[str]) -> list[str]:
+def dangling(tx: Tx, list_settings: ListSettings, addresses: Iterable[str]) -> list[str]:
     """Those of our domains' addresses that lead to nobody: a member who left, a list that was deleted."""
-    ours = [house.fold(address) for address in addresses if house.is_local(address)]
+    ours = [list_settings.fold(address) for address in addresses if list_settings.is_local(address)]
     known = people.logins(tx, ours).keys() | lists.existing(tx, ours)
-    return [address for address in ours if address not in known and not _leads_somewhere(tx, house, address)]
+    return [address for address in ours if address not in known and not _leads_somewhere(tx, list_settings, address)]
 
 
-def _leads_somewhere(tx: Tx, house: House, address: str) -> bool:
+def _leads_somewhere(tx: Tx, list_settings: ListSettings, address: str) -> bool:
     """Whether an address of ours that is nobody's and no list's is still received."""
     local = address.rpartition("@")[0]
     base, plus, _ = local.partition("+")
-    if local in ROLE_ADDRESSES or (house.standing and virtual_lists.find(tx, local) is not None):
+    if local in ROLE_ADDRESSES or (list_settings.standing and virtual_lists.find(tx, local) is not None):
         return True
-    return bool(plus) and people.find(tx, f"{base}@{house.domain}") is not None
+    return bool(plus) and people.find(tx, f"{base}@{list_settings.domain}") is not None

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from directory.lists import rosters
-from directory.lists.rosters import House, ListChange
+from directory.lists.rosters import ListChange, ListSettings
 from mailserver.model.identity import Principal, Role
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail.posts import archived_posts
@@ -79,10 +79,12 @@ def find(tx: Tx, owner: Principal, address: str) -> OwnedDetails | None:
     )
 
 
-def save(tx: Tx, house: House, address: str, wanted: ListChange, members: MembersChange | None, origin: Origin) -> int:
+def save(
+    tx: Tx, list_settings: ListSettings, address: str, wanted: ListChange, members: MembersChange | None, origin: Origin
+) -> int:
     """Everything that a form changes, as one unit; how many messages of the archive were opened to more people. Raises
     Refused."""
-    older = rosters.change(tx, house, address, wanted, origin)
+    older = rosters.change(tx, list_settings, address, wanted, origin)
     if members is not None:
-        rosters.edit_checked(tx, house, address, members.add, members.remove, origin)
+        rosters.edit_checked(tx, list_settings, address, members.add, members.remove, origin)
     return older

@@ -36,8 +36,8 @@ ROLE_ADDRESSES = ("postmaster", "abuse")
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """What lists must know of the instance."""
+class ListSettings:
+    """What the settings of the instance say of every list."""
 
     domains: tuple[str, ...]
     quota: Quota = NO_QUOTA
@@ -46,7 +46,7 @@ class House:
     standing_writers: Writers = Writers.PERSONNEL
 
     @classmethod
-    def of(cls, settings: Settings) -> "House":
+    def of(cls, settings: Settings) -> "ListSettings":
         """As an instance is set up."""
         return cls(
             tuple(domain.casefold() for domain in settings.domains),
@@ -146,16 +146,16 @@ def create(tx: Tx, address: str, name: str, owner: str, members: Sequence[str]) 
         lists.add_members(tx, address, members)
 
 
-def make(tx: Tx, house: House, wanted: NewList, origin: Origin) -> None:
+def make(tx: Tx, list_settings: ListSettings, wanted: NewList, origin: Origin) -> None:
     """Make a list as somebody asks for it. Raises Refused(CONFLICT | LIMIT | INVALID | NO_SUCH_RECIPIENT)."""
     wanted = replace(
         wanted,
-        address=house.fold(wanted.address),
-        owners=house.fold_all(wanted.owners),
-        members=house.fold_all(wanted.members),
-        named=house.fold_all(wanted.named),
+        address=list_settings.fold(wanted.address),
+        owners=list_settings.fold_all(wanted.owners),
+        members=list_settings.fold_all(wanted.members),
+        named=list_settings.fold_all(wanted.named),
     )
-    check_address(house, wanted.address)
+    check_address(list_settings, wanted.address)
     if wanted.query and wanted.members:
         raise Refused(Reason.INVALID, "a living list's members are found, not written down")
     kind = wanted.kind or (ListKind.LIVING if wanted.query else ListKind.MANUAL)
@@ -163,7 +163,7 @@ def make(tx: Tx, house: House, wanted: NewList, origin: Origin) -> None:
         raise Refused(Reason.INVALID, "a living list has a query, and only a living list has one")
     _check_terms(kind, wanted.answers, wanted.ends)
     for group in (wanted.members, wanted.owners, wanted.named):
-        check_known(tx, house, group)
+        check_known(tx, list_settings, group)
     claims.take_for_function(tx, wanted.address)
     lists.create(
         tx,
@@ -197,7 +197,7 @@ def _usual_writers(kind: ListKind, uai: str) -> Writers:
     return Writers.HOUSE if kind is ListKind.LIVING or (kind is ListKind.MANUAL and uai) else Writers.ANYONE
 
 
-def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origin) -> int:
+def change(tx: Tx, list_settings: ListSettings, address: str, wanted: ListChange, origin: Origin) -> int:
     """Change what a list is; how many messages of its archive were opened to more people.
 
     Raises Refused(NOT_FOUND | INVALID | LIMIT | NO_SUCH_RECIPIENT).
@@ -233,11 +233,11 @@ def change(tx: Tx, house: House, address: str, wanted: ListChange, origin: Origi
     if values:
         lists.change(tx, entry.address, values)
     if wanted.owners is not None:
-        check_known(tx, house, wanted.owners)
-        lists.set_owners(tx, entry.address, house.fold_all(wanted.owners))
+        check_known(tx, list_settings, wanted.owners)
+        lists.set_owners(tx, entry.address, list_settings.fold_all(wanted.owners))
     if wanted.named is not None:
-        check_known(tx, house, wanted.named)
-        lists.set_writers(tx, entry.address, house.fold_all(wanted.named))
+        check_known(tx, list_settings, wanted.named)
+        lists.set_writers(tx, entry.address, list_settings.fold_all(wanted.named))
     said = (
         *sorted(values),
         *(["owners"] if wanted.owners is not None else []),
@@ -290,10 +290,10 @@ def _limits(kind: ListKind, wanted: ListChange) -> dict[str, int]:
     return given
 
 
-def check_address(house: House, address: str) -> None:
+def check_address(list_settings: ListSettings, address: str) -> None:
     """Raises Refused(INVALID) when no list can have this address."""
     local, _, _ = address.rpartition("@")
-    if not house.is_local(address) or local in ROLE_ADDRESSES or local.endswith(OWNER_SUFFIXES):
+    if not list_settings.is_local(address) or local in ROLE_ADDRESSES or local.endswith(OWNER_SUFFIXES):
         raise Refused(Reason.INVALID, f"{address}: no list can have this address")
 
 
@@ -320,25 +320,25 @@ def require(tx: Tx, address: str) -> lists.ListEntry:
     return entry
 
 
-def check_known(tx: Tx, house: House, addresses: Sequence[str]) -> None:
+def check_known(tx: Tx, list_settings: ListSettings, addresses: Sequence[str]) -> None:
     """Addresses of ours must lead to somebody, or to a list. Raises Refused(NO_SUCH_RECIPIENT) naming the first."""
-    for address in unknown(tx, house, addresses):
+    for address in unknown(tx, list_settings, addresses):
         raise Refused(Reason.NO_SUCH_RECIPIENT, Cause("address-nobody", address=address))
 
 
-def unknown(tx: Tx, house: House, addresses: Sequence[str]) -> Iterator[str]:
+def unknown(tx: Tx, list_settings: ListSettings, addresses: Sequence[str]) -> Iterator[str]:
     """Those of our addresses that lead to nobody, and to no list."""
-    ours = [address for address in addresses if house.is_local(address)]
-    folded = [house.fold(address) for address in ours]
+    ours = [address for address in addresses if list_settings.is_local(address)]
+    folded = [list_settings.fold(address) for address in ours]
     known = people.logins(tx, folded).keys() | lists.existing(tx, folded)
     for address, whole in zip(ours, folded, strict=True):
         local = whole.rpartition("@")[0]
         if whole in known or local in ROLE_ADDRESSES:
             continue
-        if house.standing and virtual_lists.find(tx, local) is not None:
+        if list_settings.standing and virtual_lists.find(tx, local) is not None:
             continue
         base, plus, _ = local.partition("+")
-        if not (plus and people.find(tx, f"{base}@{house.domain}")):
+        if not (plus and people.find(tx, f"{base}@{list_settings.domain}")):
             yield address
 
 
@@ -367,20 +367,25 @@ def check_holders(tx: Tx, addresses: Sequence[str]) -> None:
 
 
 def hold(
-    tx: Tx, house: House, address: str, wanted: Mapping[str, Collection[str]], removed: Sequence[str], origin: Origin
+    tx: Tx,
+    list_settings: ListSettings,
+    address: str,
+    wanted: Mapping[str, Collection[str]],
+    removed: Sequence[str],
+    origin: Origin,
 ) -> None:
     """Say who holds a functional box with which words (`store.mail.access.rights.WORDS`), and who no longer does.
 
     Raises Refused(NOT_FOUND | INVALID | LIMIT | NO_SUCH_RECIPIENT).
     """
-    entry = require(tx, house.fold(address))
+    entry = require(tx, list_settings.fold(address))
     if entry.kind is not ListKind.FUNCTION:
         raise Refused(Reason.INVALID, f"{address}: not a functional box")
-    held = {house.fold(address): words for address, words in wanted.items()}
+    held = {list_settings.fold(address): words for address, words in wanted.items()}
     for words in held.values():
         if not words or not set(words) <= WORDS.keys():
             raise Refused(Reason.INVALID, f"a holder's words are of {', '.join(WORDS)}")
-    _edit_checked(tx, house, address, tuple(held), removed, origin)
+    _edit_checked(tx, list_settings, address, tuple(held), removed, origin)
     ordered = {address: " ".join(word for word in WORDS if word in words) for address, words in held.items()}
     lists.set_rights(tx, entry.address, ordered)
     _record_holders(tx, entry, ordered, origin)
@@ -395,12 +400,12 @@ def _record_holders(tx: Tx, entry: lists.ListEntry, words: Mapping[str, str], or
 
 
 def edit_checked(
-    tx: Tx, house: House, address: str, add: Sequence[str], remove: Sequence[str], origin: Origin
+    tx: Tx, list_settings: ListSettings, address: str, add: Sequence[str], remove: Sequence[str], origin: Origin
 ) -> tuple[int, int]:
     """The same as somebody asks for it. Raises Refused(NO_SUCH_RECIPIENT), too."""
-    before = lists.get(tx, house.fold(address))
+    before = lists.get(tx, list_settings.fold(address))
     held = {member for member, _ in lists.holders(tx, address)}
-    done = _edit_checked(tx, house, address, add, remove, origin)
+    done = _edit_checked(tx, list_settings, address, add, remove, origin)
     if before is not None and before.kind is ListKind.FUNCTION:
         new = {member: words for member, words in lists.holders(tx, address) if member not in held}
         if new:
@@ -409,12 +414,12 @@ def edit_checked(
 
 
 def _edit_checked(
-    tx: Tx, house: House, address: str, add: Sequence[str], remove: Sequence[str], origin: Origin
+    tx: Tx, list_settings: ListSettings, address: str, add: Sequence[str], remove: Sequence[str], origin: Origin
 ) -> tuple[int, int]:
-    check_known(tx, house, add)
+    check_known(tx, list_settings, add)
     # What was put in before this rule may stand in another of our domains: both spellings go.
-    unwanted = tuple(dict.fromkeys((*remove, *house.fold_all(remove))))
-    done = edit(tx, house.fold(address), house.fold_all(add), unwanted)
+    unwanted = tuple(dict.fromkeys((*remove, *list_settings.fold_all(remove))))
+    done = edit(tx, list_settings.fold(address), list_settings.fold_all(add), unwanted)
     audit.record(
         tx, origin, Action.LIST_CHANGED, 0, Cause("list-members", address=address, added=done[0], gone=done[1])
     )

@@ -117,7 +117,7 @@ class EmbeddedDirectory:
         """A distribution list, lists within it replaced by their members."""
         name = self._name(address)
         return (
-            await self._store.read(list_expansion.expand, name, rosters.House.of(self._settings))
+            await self._store.read(list_expansion.expand, name, rosters.ListSettings.of(self._settings))
             if "@" in name
             else None
         )
@@ -126,7 +126,9 @@ class EmbeddedDirectory:
         """The list of this address and every list within it, members as they are now."""
         name = self._name(address)
         return (
-            await self._store.read(list_expansion.walk, rosters.House.of(self._settings), name) if "@" in name else ()
+            await self._store.read(list_expansion.walk, rosters.ListSettings.of(self._settings), name)
+            if "@" in name
+            else ()
         )
 
     async def search(self, text: str, limit: int, viewer: Principal | None = None) -> Sequence[Principal]:

@@ -16,7 +16,7 @@ from directory.issuing import letters
 from directory.issuing.letters import Connection, Letter
 from directory.lists import handover
 from directory.lists.handover import Box
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from directory.people.lifecycle import Accounts, Code
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import DAY, Clock
@@ -235,8 +235,10 @@ class Secretariat:
         """Hand a functional box over: `handover.hand_over`. Raises Refused(FORBIDDEN | NOT_FOUND | INVALID)."""
         members = await self.people(viewer, place[0])
         known = {member.principal.account_id: member.principal for member in members if member.may_be_opened}
-        house = House.of(self._settings)
-        await self._store.write(handover.hand_over, house, viewer, (place[0].upper(), place[1]), change, known, origin)
+        list_settings = ListSettings.of(self._settings)
+        await self._store.write(
+            handover.hand_over, list_settings, viewer, (place[0].upper(), place[1]), change, known, origin
+        )
 
     def _batch(self) -> Cause:
         """What the letters of one document have on record, and no others."""

@@ -40,7 +40,7 @@ WRITE_TIMEOUT = 60.0
 """Seconds a peer may leave its answers unread."""
 
 
-class House(Protocol):
+class AcceptingDoor(Protocol):
     """What a connection asks of the door that owns it."""
 
     services: Services
@@ -57,8 +57,8 @@ class House(Protocol):
 class Connection(asyncio.Protocol):
     """Drives one session."""
 
-    def __init__(self, house: House, entry: Entry, *, tls: bool) -> None:
-        self._house = house
+    def __init__(self, door: AcceptingDoor, entry: Entry, *, tls: bool) -> None:
+        self._door = door
         self._entry = entry
         self._tls = tls
         self._loop = asyncio.get_running_loop()
@@ -78,10 +78,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._house.enter(self)
+        self._door.enter(self)
         self._entered = True
         channel = Channel(self._entry, self._send, self._start_tls)
-        self._session = Session(self._house.services, channel, tls=self._tls)
+        self._session = Session(self._door.services, channel, tls=self._tls)
         self._heard = self._loop.time()
         self._watch = self._loop.call_later(STRANGER_TIMEOUT, self._look_at_clock)
         self._task = self._loop.create_task(self._run())
@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
         self._entry.leave()
         if self._entered:
             self._entered = False
-            self._house.leave(self)
+            self._door.leave(self)
             self._watch.cancel()
             self._task.cancel()
             self._session.close()
@@ -247,7 +247,7 @@ class Connection(asyncio.Protocol):
 
     async def _upgrade(self) -> None:
         transport = await start_tls(
-            self._loop, self._transport, self, self._house.context, self._house.limits.handshake_seconds
+            self._loop, self._transport, self, self._door.context, self._door.limits.handshake_seconds
         )
         self._transport = transport
         self._heard = self._loop.time()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from directory.entries.tree import TERMS, Kind, Tree
 from directory.issuing.enrolment import Academy
 from directory.issuing.hashing import NO_PASSWORD, Kept, Passwords
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from directory.server import controls, passwords
 from directory.server.faults import Fault, fault_of
 from directory.server.reading.entries import Viewer
@@ -87,7 +87,7 @@ class Updater:
     def _desk(self, tx: Tx, origin: Origin) -> Desk:
         """One update at a time: what an entry becomes, and whether it may, follows from what it is."""
         claims.lock(tx)
-        return Desk(tx, self._tree, self._academy, House.of(self._settings), self._settings.accounts, origin)
+        return Desk(tx, self._tree, self._academy, ListSettings.of(self._settings), self._settings.accounts, origin)
 
     # ------------------------------------------------------------------ passwords, hashed before the unit
 

@@ -47,8 +47,8 @@ FOREIGN = frozenset({*HTTP, "EHLO", "HELO", "LHLO", "MAIL"})
 """First words of other protocols. A browser made to post here would have its body run as commands."""
 
 
-class House(Protocol):
-    """What a conversation knows of the door."""
+class AcceptingDoor(Protocol):
+    """What a conversation knows of the door that it came in by."""
 
     services: Services
     scheduler: Scheduler
@@ -59,7 +59,7 @@ class Connected(Protocol):
     """What a conversation knows of its connection."""
 
     @property
-    def door(self) -> House:
+    def door(self) -> AcceptingDoor:
         """The door it came in by."""
 
     peer: str

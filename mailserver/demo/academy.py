@@ -57,7 +57,7 @@ class _Plan:
     """What the one transaction needs to know."""
 
     academy: Academy
-    house: rosters.House
+    list_settings: rosters.ListSettings
     domain: str
     calendar: Calendar
     blobs: BlobFolder
@@ -89,7 +89,7 @@ async def populate(settings: Settings, store: Store | None = None) -> list[DemoA
         unknown = Secret(store.clock.token(32).hex())
         plan = _Plan(
             academy=directory.academy,
-            house=rosters.House.of(settings),
+            list_settings=rosters.ListSettings.of(settings),
             domain=settings.domain,
             calendar=Calendar.before(int(store.clock.now()), ZoneInfo(settings.web.timezone)),
             blobs=store.blobs,
@@ -129,7 +129,7 @@ def _build(tx: Tx, plan: _Plan) -> dict[str, Person]:
         owner = persons[roster.owner].correspondent.address
         rosters.create(tx, f"{roster.name}@{plan.domain}", roster.title, owner, members)
     for living in people.LIVING:
-        rosters.make(tx, plan.house, _living(living, persons, plan.domain), ORIGIN)
+        rosters.make(tx, plan.list_settings, _living(living, persons, plan.domain), ORIGIN)
     for person in persons.values():
         provision(tx, person.account_id)
     letters = (

@@ -19,7 +19,7 @@ LIST = "chorale@ac-exemple.fr"
 
 async def change(house: House, **values: object) -> None:
     wanted = ListChange(**values)  # type: ignore[arg-type]
-    await house.store.write(rosters.change, rosters.House.of(house.settings), LIST, wanted, ORIGIN)
+    await house.store.write(rosters.change, rosters.ListSettings.of(house.settings), LIST, wanted, ORIGIN)
 
 
 async def post(house: House, author: Principal, subject: str) -> None:
@@ -39,7 +39,7 @@ async def people(house: House) -> list[Principal]:
     """An owner and two members of a list whose archive its owners alone read."""
     made = [await house.person(name, "Dupont") for name in ("Rose", "Paul", "Marie")]
     wanted = NewList(LIST, owners=(made[0].address,), members=tuple(one.address for one in made))
-    await house.store.write(rosters.make, rosters.House.of(house.settings), wanted, ORIGIN)
+    await house.store.write(rosters.make, rosters.ListSettings.of(house.settings), wanted, ORIGIN)
     await change(house, archive=Archive.OWNERS)
     return made
 

@@ -174,7 +174,7 @@ async def test_owners_are_told_two_weeks_before_their_list_ends(house: House) ->
     owners = [await house.person(), await house.person(surname="Martin")]
     ends = int(house.clock.now()) + 30 * DAY
     wanted = NewList("voyage@ac-exemple.fr", "Voyage à Rome", owners=tuple(one.address for one in owners), ends=ends)
-    where = rosters.House.of(house.settings)
+    where = rosters.ListSettings.of(house.settings)
     await house.store.write(rosters.make, where, wanted, ORIGIN)
     await house.round(15 * DAY)
     assert await house.inbox(owners[0]) == []
@@ -202,7 +202,7 @@ async def test_owners_are_told_once_of_members_outside_who_get_nothing_any_more(
     list_, members = "chorale@ac-exemple.fr", ("amie@ailleurs.fr", "ami@ailleurs.fr", "partie@ailleurs.fr")
     wanted = NewList(list_, "Chorale", owners=(owner.address,), members=members)
     write, read = house.store.write, house.store.read
-    await write(rosters.make, rosters.House.of(house.settings), wanted, ORIGIN)
+    await write(rosters.make, rosters.ListSettings.of(house.settings), wanted, ORIGIN)
     numbers = await write(outside_members.ids, list_, [*members, "ancien@ailleurs.fr"])
     bounds = outside_members.Bounds(1, 30, 21)
     await write(outside_members.leave, numbers["partie@ailleurs.fr"])

@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mailserver.inbound.impersonation import names, sender
-from mailserver.inbound.impersonation.sender import House
+from mailserver.inbound.impersonation.sender import ProtectedNames
 from mailserver.inbound.junk.teaching import messages_in
 from mailserver.mime.header import header_limit
 from mailserver.model.messages.authentication import NOT_CHECKED
 from mailserver.model.messages.impersonation import Signs
 from tests.bench.junk_corpus import corpus, messages
 
-HOUSE = House(("ac-exemple.fr",), (), names.house_words("Académie", "ac-exemple.fr"))
+PROTECTED = ProtectedNames(("ac-exemple.fr",), (), names.house_words("Académie", "ac-exemple.fr"))
 ALARMS = Signs.DOMAIN | Signs.ALPHABETS | Signs.SERVICE | Signs.ADDRESS_IN_NAME | Signs.ANSWERS_ALIKE
 
 
@@ -28,7 +28,7 @@ def judge(some: Iterable[bytes]) -> None:
     for octets in some:
         header = octets[: header_limit.end(octets, len(octets))]
         began = time.process_time()
-        signs = sender.judge(sender.read(header), HOUSE, NOT_CHECKED) & ~Signs.JUDGED
+        signs = sender.judge(sender.read(header), PROTECTED, NOT_CHECKED) & ~Signs.JUDGED
         spent += time.process_time() - began
         count += 1
         alarms += bool(signs & ALARMS)

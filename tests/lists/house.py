@@ -77,14 +77,14 @@ async def add(house: House, login: str, wanted: NewPerson) -> Principal:
 def make_list(house: House, local: str, members: Sequence[str] = (), **changes: Any) -> str:
     """A list of the house."""
     wanted = NewList(at(local), members=tuple(members), **changes)
-    house.store.write_now(rosters.make, rosters.House.of(house.settings), wanted, ORIGIN)
+    house.store.write_now(rosters.make, rosters.ListSettings.of(house.settings), wanted, ORIGIN)
     return at(local)
 
 
 def change(house: House, address: str, **values: object) -> None:
     """What its owner sets."""
     wanted = ListChange(**values)  # type: ignore[arg-type]
-    house.store.write_now(rosters.change, rosters.House.of(house.settings), address, wanted, ORIGIN)
+    house.store.write_now(rosters.change, rosters.ListSettings.of(house.settings), address, wanted, ORIGIN)
 
 
 @contextmanager

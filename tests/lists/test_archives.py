@@ -60,7 +60,7 @@ def kept(house: House, address: str) -> list[archive_pages.Line]:
 
 
 def opened(house: House, login: str, address: str) -> archive_readers.OpenArchive | None:
-    return house.read(archive_readers.opened, rosters.House.of(house.settings), house.people[login], address)
+    return house.read(archive_readers.opened, rosters.ListSettings.of(house.settings), house.people[login], address)
 
 
 @both_engines
@@ -137,7 +137,7 @@ def test_members_outside_are_told_of_their_own_page_and_read_as_long_as_they_are
     assert b"list-archive" in got["DKIM-Signature"].encode().lower() or got["DKIM-Signature"]
 
     def may() -> bool:
-        return house.read(archive_readers.opened_outside, rosters.House.of(house.settings), number) is not None
+        return house.read(archive_readers.opened_outside, rosters.ListSettings.of(house.settings), number) is not None
 
     assert may()
     change(house, address, archive=Archive.OWNERS)
@@ -291,7 +291,7 @@ def test_rules_between_populations_bind_readers_as_they_bind_who_gets_it(house: 
     number = house.read(lambda tx: outside_members.ids(tx, address, [AMIE]))[AMIE]
 
     def outside() -> list[str]:
-        found = house.read(archive_readers.opened_outside, rosters.House.of(house.settings), number)
+        found = house.read(archive_readers.opened_outside, rosters.ListSettings.of(house.settings), number)
         assert found is not None
         return [one.subject for one in house.read(archive_pages.newest, found.view, 100)]
 
@@ -326,7 +326,7 @@ def test_members_outside_are_not_shown_what_stayed_in_the_academy_before_they_ca
     house.store.write_now(lists.add_members, address, [AMIE])
     assert not send(house, "tom", address, subject="Avec elle")
     number = house.read(lambda tx: outside_members.ids(tx, address, [AMIE]))[AMIE]
-    found = house.read(archive_readers.opened_outside, rosters.House.of(house.settings), number)
+    found = house.read(archive_readers.opened_outside, rosters.ListSettings.of(house.settings), number)
     assert found is not None
     assert [one.subject for one in house.read(archive_pages.newest, found.view, 100)] == ["Avec elle", "De dehors"]
     assert house.read(archive_pages.count, found.view) == 2
@@ -372,7 +372,7 @@ def test_opening_an_archive_opens_what_comes_and_older_messages_only_if_said(hou
     (event,) = house.read(audit.find, Wanted(action=Action.LIST_CHANGED), 1)
     assert event.detail.name == "list-archive-opened"
     assert event.detail.values["count"] == 2
-    received = house.read(membership.received_by, rosters.House.of(house.settings), house.people["tom"])
+    received = house.read(membership.received_by, rosters.ListSettings.of(house.settings), house.people["tom"])
     assert [one.archive_older for one in received if one.address == address] == [2]
     change(house, address, archive=Archive.MEMBERS)
     assert subjects(house, "max", address) is None, "what is closed is closed at once"

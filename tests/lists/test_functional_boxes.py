@@ -45,7 +45,7 @@ def _empty(tx: Tx, owner: int) -> None:
 
 def hold(house: House, box: str, **words: str) -> None:
     wanted = {at(login): said.split() for login, said in words.items()}
-    house.store.write_now(rosters.hold, rosters.House.of(house.settings), box, wanted, (), ORIGIN)
+    house.store.write_now(rosters.hold, rosters.ListSettings.of(house.settings), box, wanted, (), ORIGIN)
 
 
 def counted(house: House, box: str, name: str = "INBOX") -> int:
@@ -176,14 +176,14 @@ def test_holders_come_and_go(house: House, box: str) -> None:
     (held,) = house.read(access.held_boxes, Viewer(rose))
     assert held.words == frozenset({"read", "write", "send"}), "what members of whom nothing is said may do"
     assert house.read(boxes.sendable, rose) == {box: held.box_id}
-    house_of = rosters.House.of(house.settings)
-    house.store.write_now(rosters.hold, house_of, box, {}, [at("rose")], ORIGIN)
+    list_settings = rosters.ListSettings.of(house.settings)
+    house.store.write_now(rosters.hold, list_settings, box, {}, [at("rose")], ORIGIN)
     assert house.read(access.held_boxes, Viewer(rose)) == []
     with pytest.raises(Refused) as refusal:
         hold(house, box, rose="everything")
     assert refusal.value.reason is Reason.INVALID
     with pytest.raises(Refused, match="only people"):
-        house.store.write_now(rosters.edit_checked, house_of, box, ["jean@ailleurs.fr"], [], ORIGIN)
+        house.store.write_now(rosters.edit_checked, list_settings, box, ["jean@ailleurs.fr"], [], ORIGIN)
 
 
 def test_a_renamed_box_keeps_its_mail(house: House, box: str) -> None:

@@ -309,7 +309,7 @@ def test_a_list_that_has_ended_takes_nothing_of_nobody(house: House) -> None:
     assert send(house, "ines", outer) == {}
     assert (len(house.mail("tom")), len(house.mail("lea"))) == (0, 1), "nor through another list"
     change = ListChange(ends=int(house.clock.now()) + 60)
-    house.store.write_now(rosters.change, rosters.House.of(house.settings), address, change, ORIGIN)
+    house.store.write_now(rosters.change, rosters.ListSettings.of(house.settings), address, change, ORIGIN)
     assert send(house, "ines", address) == {}
     assert len(house.mail("tom")) == 1
 

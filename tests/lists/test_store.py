@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from directory.lists import list_expansion, rosters, virtual_lists
-from directory.lists.rosters import House, ListChange, NewList
+from directory.lists.rosters import ListChange, ListSettings, NewList
 from directory.people.embedded import EmbeddedDirectory
 from mailserver.accounts.provision import provision
 from mailserver.foundation.settings import Settings
@@ -33,7 +33,7 @@ from mailserver.store.record.audit import Action, Origin
 DOMAIN = "ac-exemple.fr"
 LYCEE, COLLEGE, FAR = "0210006T", "0210010X", "0580001A"
 ORIGIN = Origin("test", "test")
-HOUSE = House((DOMAIN, "ac-autre.fr"))
+LIST_SETTINGS = ListSettings((DOMAIN, "ac-autre.fr"))
 
 
 def at(login: str) -> str:
@@ -132,7 +132,7 @@ def _fill(tx: Tx, account_id: int) -> None:
 
 
 def make(tx: Tx, /, local: str, members: Sequence[str] = (), **more: object) -> None:
-    rosters.make(tx, HOUSE, NewList(at(local), members=tuple(members), **more), ORIGIN)  # type: ignore[arg-type]
+    rosters.make(tx, LIST_SETTINGS, NewList(at(local), members=tuple(members), **more), ORIGIN)  # type: ignore[arg-type]
 
 
 async def test_a_list_walks_to_people_lists_and_others(store: Store, people: dict[str, int]) -> None:
@@ -140,14 +140,14 @@ async def test_a_list_walks_to_people_lists_and_others(store: Store, people: dic
     await store.write(
         make, "tout", ["ada@ac-autre.fr", at("vivante"), f"4b.{COLLEGE}@{DOMAIN}".lower(), "x@ailleurs.fr", at("abuse")]
     )
-    head, standing_one, living = await store.read(list_expansion.walk, HOUSE, at("tout"))
+    head, standing_one, living = await store.read(list_expansion.walk, LIST_SETTINGS, at("tout"))
     assert head.accounts == (people["ada"],)
     assert set(head.inner) == {at("vivante"), f"4b.{COLLEGE.lower()}@{DOMAIN}"}
     assert set(head.others) == {"x@ailleurs.fr", at("abuse")}
     assert set(living.accounts) == {people["dan"], people["eve"]}
     assert standing_one.accounts == (people["dan"],)
     assert standing_one.policy.writers is Writers.PERSONNEL
-    expanded = await store.read(list_expansion.expand, at("tout"), HOUSE)
+    expanded = await store.read(list_expansion.expand, at("tout"), LIST_SETTINGS)
     assert expanded is not None
     assert len(expanded.members) == 5
 
@@ -163,7 +163,7 @@ async def test_standing_lists_by_name(store: Store, people: dict[str, int]) -> N
         assert found[0] == name
     for local in ("eleves", f"5c.{COLLEGE.lower()}", "eleves.0999999z", f"a.b.c.{COLLEGE.lower()}"):
         assert await store.read(virtual_lists.find, local) is None
-    off = House((DOMAIN,), standing=False)
+    off = ListSettings((DOMAIN,), standing=False)
     assert await store.read(list_expansion.walk, off, f"eleves.{COLLEGE}@{DOMAIN}") == []
 
 
@@ -183,10 +183,10 @@ async def test_what_a_list_may_not_be(store: Store, people: dict[str, int]) -> N
             await store.write(make, **more)
     await store.write(make, "x", query="role=pupil")
     with pytest.raises(Refused):
-        await store.write(rosters.edit_checked, HOUSE, at("x"), [at("ada")], [], ORIGIN)
+        await store.write(rosters.edit_checked, LIST_SETTINGS, at("x"), [at("ada")], [], ORIGIN)
     await store.write(make, "y", [at("ada")])
     with pytest.raises(Refused) as unknown:
-        await store.write(rosters.edit_checked, HOUSE, at("y"), [at("nobody")], [], ORIGIN)
+        await store.write(rosters.edit_checked, LIST_SETTINGS, at("y"), [at("nobody")], [], ORIGIN)
     assert unknown.value.reason is Reason.NO_SUCH_RECIPIENT
     assert await store.read(lists.members, at("y")) == (at("ada"),)
 
@@ -196,7 +196,7 @@ async def test_changes_are_kept_and_audited(store: Store, people: dict[str, int]
     change = ListChange(
         "Nom", None, Writers.MEMBERS, True, True, (at("bob"), at("ada")), ("f@ailleurs.fr",), LYCEE.lower()
     )
-    await store.write(rosters.change, HOUSE, at("x"), change, ORIGIN)
+    await store.write(rosters.change, LIST_SETTINGS, at("x"), change, ORIGIN)
     entry = await store.read(lists.get, at("x"))
     assert entry is not None
     assert (entry.name, entry.writers, entry.moderated, entry.hidden_members) == ("Nom", Writers.MEMBERS, True, True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from directory.lists import membership, rosters
-from directory.lists.rosters import House, NewList
+from directory.lists.rosters import ListSettings, NewList
 from directory.people.embedded import EmbeddedDirectory
 from mailserver.addressbook.browsing import Browsing, Wanted
 from mailserver.foundation.settings import Settings
@@ -56,17 +56,17 @@ async def test_pages_follow_the_alphabet(store: Store, tmp_path: Path) -> None:
 
 async def test_lists_and_who_is_in_them(store: Store, tmp_path: Path) -> None:
     directory, made = await people_of(store, tmp_path)
-    house = House((DOMAIN,))
+    list_settings = ListSettings((DOMAIN,))
     for wanted in (
         NewList(f"chorale@{DOMAIN}", "La Chorale", members=(made[0].address,)),
         NewList(f"profs@{DOMAIN}", "Professeurs", query=f"role=teacher uai={UAI}"),
     ):
-        await store.write(rosters.make, house, wanted, ORIGIN)
+        await store.write(rosters.make, list_settings, wanted, ORIGIN)
     assert [one.name for one in await store.read(lists.named, ["chor"], 5)] == ["La Chorale"]
     assert await store.read(lists.named, ["50%_"], 5) == []
-    found = await store.read(membership.received_by, house, made[0])
+    found = await store.read(membership.received_by, list_settings, made[0])
     assert {"La Chorale", "Professeurs"} <= {one.name for one in found}
-    outlook = await store.read(membership.outlook, house, f"profs@{DOMAIN}")
+    outlook = await store.read(membership.outlook, list_settings, f"profs@{DOMAIN}")
     assert outlook.count == 4
     directory.close()
 

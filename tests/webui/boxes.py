@@ -30,14 +30,14 @@ class Box:
         self.house = house
         self.label = f"ce-{len(_counter)}"
         self.address = f"{self.label}@{DOMAIN}"
-        where = rosters.House.of(house.settings)
+        where = rosters.ListSettings.of(house.settings)
         wanted = NewList(self.address, "Secrétariat du collège", members=(), kind=ListKind.FUNCTION)
         house.store.write_now(rosters.make, where, wanted, ORIGIN)
         self.hold(holders)
         self.account = house.store.read_now(boxes.find, self.address)
 
     def hold(self, holders: dict[str, set[str]], gone: Sequence[str] = ()) -> None:
-        where = rosters.House.of(self.house.settings)
+        where = rosters.ListSettings.of(self.house.settings)
         wanted = {f"{login}@{DOMAIN}": words for login, words in holders.items()}
         left = [f"{login}@{DOMAIN}" for login in gone]
         self.house.store.write_now(rosters.hold, where, self.address, wanted, left, ORIGIN)

@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from directory.lists import rosters
-from directory.lists.rosters import House as Lists
-from directory.lists.rosters import NewList
+from directory.lists.rosters import ListSettings, NewList
 from mailserver.model.identity import ListKind, Principal, Role, State
 from mailserver.store.account import accounts, jobs, rules
 from mailserver.store.account.jobs import JobState
@@ -420,7 +419,7 @@ def test_a_new_account_gets_its_code(house: House, console: Visitor, phone: Phon
 def test_schools_with_their_people_and_lists(house: House, console: Visitor, phone: Phone) -> None:
     house.person("Élève", "Carnot", Role.PUPIL, uai=UAI)
     wanted = NewList(f"carnot@{DOMAIN}", "Tout Carnot", uai=UAI)
-    house.store.write_now(rosters.make, Lists.of(house.settings), wanted, ORIGIN)
+    house.store.write_now(rosters.make, ListSettings.of(house.settings), wanted, ORIGIN)
     assert "Lycée Carnot" in opened(console, house, phone, "/admin/etablissements?q=dijon+carnot")
     text = opened(console, house, phone, f"/admin/etablissements/{UAI}")
     assert f"carnot@{DOMAIN}" in text
@@ -431,7 +430,7 @@ def test_schools_with_their_people_and_lists(house: House, console: Visitor, pho
 def test_a_list_is_set_filled_and_deleted_by_its_number(house: House, console: Visitor, phone: Phone) -> None:
     owner = house.person("Odile", "Liste")
     address = f"console@{DOMAIN}"
-    house.store.write_now(rosters.make, Lists.of(house.settings), NewList(address, "Console"), ORIGIN)
+    house.store.write_now(rosters.make, ListSettings.of(house.settings), NewList(address, "Console"), ORIGIN)
     path = f"/admin/listes/{address}"
     opened(console, house, phone, path)
     form = {"faire": "regler", "nom": "Console d’essai", "ecrire": "owners", "moderee": "oui"}
@@ -833,7 +832,7 @@ def test_one_search_finds_accounts_schools_lists_and_boxes(house: House, console
     house.person("Zoé", "Rechercheuse", uai=UAI)
     namesake = house.person("Zoé", "Rechercheuse", uai=UAI)
     wanted = NewList(f"rechercheuses@{DOMAIN}", "Rechercheuses", uai=UAI)
-    house.store.write_now(rosters.make, Lists.of(house.settings), wanted, ORIGIN)
+    house.store.write_now(rosters.make, ListSettings.of(house.settings), wanted, ORIGIN)
     text = opened(console, house, phone, "/admin/recherche?q=recherch")
     assert text.count("Zoé Rechercheuse") == 2
     assert f"/admin/listes/rechercheuses@{DOMAIN}" in text

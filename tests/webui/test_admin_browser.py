@@ -6,8 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from directory.lists import rosters
-from directory.lists.rosters import House as Lists
-from directory.lists.rosters import NewList
+from directory.lists.rosters import ListSettings, NewList
 from mailserver.model.account.quiet_hours import Hours
 from mailserver.model.clock import HOUR
 from mailserver.model.identity import ListKind, Principal, Role
@@ -54,7 +53,7 @@ def academy(house: House, administrator: Principal) -> dict[str, str]:
     other = house.person("Marc", "Leblanc", Role.STAFF, uai=UAI)
     for number in range(12):
         house.person(f"Élève{number}", "Ordinaire", Role.PUPIL, password="", uai=UAI)
-    our = Lists.of(house.settings)
+    our = ListSettings.of(house.settings)
     listed = f"profs-carnot@{DOMAIN}"
     write(
         rosters.make,

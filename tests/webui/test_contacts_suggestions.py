@@ -96,7 +96,7 @@ def test_whom_somebody_writes_to_comes_first(house: House, visitor: Visitor, lis
 def test_lists_are_suggested_to_those_who_may_write_to_them(house: House, lise: Principal, tom: Principal) -> None:
     for local, writers in (("ouverte", Writers.HOUSE), ("fermee", Writers.OWNERS), ("agents", Writers.PERSONNEL)):
         wanted = NewList(f"{local}@{DOMAIN}", f"Liste {local}", writers=writers)
-        house.store.write_now(rosters.make, rosters.House.of(house.settings), wanted, Origin("test", "test"))
+        house.store.write_now(rosters.make, rosters.ListSettings.of(house.settings), wanted, Origin("test", "test"))
     house.store.write_now(personal_lists.create, lise.account_id, "Liste à moi", ["jean@exemple.org"])
     assert {one.name for one in asked(house, lise, "liste")} == {"Liste à moi", "Liste agents", "Liste ouverte"}
     assert [one.name for one in asked(house, tom, "liste")] == ["Liste ouverte"]

@@ -179,7 +179,7 @@ def passed(house: House, address: str) -> tuple[int, str]:
 def archived(house: House, address: str, content_ids: Sequence[int]) -> None:
     """A list keeps messages, for its members here and the one outside."""
     wanted = ListChange(archive=Archive.MEMBERS)
-    house.store.write_now(rosters.change, rosters.House.of(house.settings), address, wanted, Origin("x", "web"))
+    house.store.write_now(rosters.change, rosters.ListSettings.of(house.settings), address, wanted, Origin("x", "web"))
     house.store.write_now(lists.add_members, address, ["amie@ailleurs.fr"])
     for content_id in content_ids:
         post = archived_posts.Archived(address, str(content_id), 0, Archive.MEMBERS)

@@ -43,7 +43,7 @@ def chorale(house: House, emma: Principal, marc: Principal) -> str:
 
 def change(house: House, address: str, **values: object) -> None:
     wanted = ListChange(**values)  # type: ignore[arg-type]
-    house.store.write_now(rosters.change, rosters.House.of(house.settings), address, wanted, ORIGIN)
+    house.store.write_now(rosters.change, rosters.ListSettings.of(house.settings), address, wanted, ORIGIN)
 
 
 def post(house: House, address: str, octets: bytes) -> archive_pages.Line:

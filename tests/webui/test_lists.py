@@ -50,7 +50,7 @@ def make(house: House, local: str, **more: object) -> str:
     address = f"{local}@{DOMAIN}"
     if house.store.read_now(lists.get, address) is None:
         wanted = NewList(address, **more)  # type: ignore[arg-type]
-        house.store.write_now(rosters.make, rosters.House.of(house.settings), wanted, ORIGIN)
+        house.store.write_now(rosters.make, rosters.ListSettings.of(house.settings), wanted, ORIGIN)
     return address
 
 
@@ -425,7 +425,7 @@ def test_the_link_of_a_former_owner_opens_nothing_and_the_record_names_who_decid
     number = hold(house, address, "À deux")
     hers, his = link_in(house, emma), link_in(house, marc)
     page = visitor.get(his).text
-    where, left = rosters.House.of(house.settings), ListChange(owners=(emma.address,))
+    where, left = rosters.ListSettings.of(house.settings), ListChange(owners=(emma.address,))
     house.store.write_now(rosters.change, where, address, left, ORIGIN)
     assert visitor.get(his).status_code == 404
     assert "il n’est plus à vous" in visitor.text

@@ -402,7 +402,7 @@ def test_several_copies_of_one_letter_are_one(house: House, office: Visitor) -> 
     """A list of a school and a person beside it: two contents, one of the day's letters, both told."""
     head = beginner(house, "Agnès", Role.STAFF, affiliations=(Affiliation(Tie.FUNCTION, "DIR", TILLEULS),))
     direct, member = beginner(house, "Dina"), beginner(house, "Mona")
-    where = rosters.House.of(house.settings)
+    where = rosters.ListSettings.of(house.settings)
     team = NewList(f"neige@{DOMAIN}", "Neige", members=(member.address,), uai=TILLEULS)
     house.store.write_now(rosters.make, where, team, Origin("test", "test"))
     at(house, 21)

@@ -60,7 +60,7 @@ def test_what_waits_for_a_lists_owners_is_taken_back_however_long_they_take(
 ) -> None:
     owner = newcomer(house, "Odile")
     wanted = rosters.NewList(f"debat-{author.login}@ac-exemple.fr", owners=(owner.address,), moderated=True)
-    house.store.write_now(rosters.make, rosters.House.of(house.settings), wanted, ORIGIN)
+    house.store.write_now(rosters.make, rosters.ListSettings.of(house.settings), wanted, ORIGIN)
     content = sent(house, author, browser, wanted.address)
     long_ago = update(message).where(message.c.content_id == content).values(internal_date=1)
     house.store.write_now(lambda tx: tx.execute(long_ago).rowcount)

@@ -45,7 +45,7 @@ def office(house: House, rose: Principal) -> Visitor:
 
 def box(house: House, local: str, uai: str, holders: dict[str, set[str]]) -> str:
     """A functional box with these holders."""
-    address, where = f"{local}@{DOMAIN}", rosters.House.of(house.settings)
+    address, where = f"{local}@{DOMAIN}", rosters.ListSettings.of(house.settings)
     wanted = NewList(address, f"Boîte {local}", members=tuple(holders), uai=uai, kind=ListKind.FUNCTION)
     house.store.write_now(rosters.make, where, wanted, ORIGIN)
     if holders:
@@ -62,7 +62,10 @@ def test_a_box_is_handed_over_by_who_manages_it(
 ) -> None:
     address = box(house, "secretariat.t", TILLEULS, {rose.address: {"read", "write", "send", "manage"}})
     house.store.write_now(
-        rosters.make, rosters.House.of(house.settings), NewList(f"parents@{DOMAIN}", "Parents", uai=TILLEULS), ORIGIN
+        rosters.make,
+        rosters.ListSettings.of(house.settings),
+        NewList(f"parents@{DOMAIN}", "Parents", uai=TILLEULS),
+        ORIGIN,
     )
     office.get(f"/secretariat/boites?etablissement={TILLEULS}")
     assert "Boîte secretariat.t" in office.text

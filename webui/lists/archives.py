@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from directory.lists import archive_readers
 from directory.lists.archive_readers import OpenArchive
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from mailserver.mime import Part, unpack
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.people.mailing_lists.lists import ListEntry
@@ -291,10 +291,10 @@ def _address(visit: Visit) -> str:
 
 async def _opened(services: Services, visit: Visit) -> OpenArchive:
     """Raises Refused(NOT_FOUND) for whoever may not read it."""
-    house = House.of(services.settings)
+    list_settings = ListSettings.of(services.settings)
     found = None
     if services.settings.ldap is None:
-        found = await services.store.read(archive_readers.opened, house, visit.principal, _address(visit))
+        found = await services.store.read(archive_readers.opened, list_settings, visit.principal, _address(visit))
     if found is None:
         raise Refused(Reason.NOT_FOUND)
     return found

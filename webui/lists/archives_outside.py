@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from directory.lists import archive_readers
 from directory.lists.archive_readers import OpenArchive
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from mailserver.mime import Part, unpack
 from mailserver.mime.body.masking import mask
 from mailserver.model.errors import Reason, Refused
@@ -103,8 +103,8 @@ async def _opened(services: Services, guest: Guest) -> OpenArchive:
     member = await services.delivery.members.find(key_of(guest)) if services.settings.ldap is None else None
     found = None
     if member is not None:
-        house = House.of(services.settings)
-        found = await services.store.read(archive_readers.opened_outside, house, member.id)
+        list_settings = ListSettings.of(services.settings)
+        found = await services.store.read(archive_readers.opened_outside, list_settings, member.id)
     if found is None:
         raise Refused(Reason.NOT_FOUND)
     return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from directory.lists import rosters
 from directory.lists.owned_lists import MembersChange, OwnedDetails
-from directory.lists.rosters import House, ListChange, NewList
+from directory.lists.rosters import ListChange, ListSettings, NewList
 from mailserver.model import selection
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Answers, Archive, ListKind, Writers
@@ -125,11 +125,11 @@ def changed(services: Services, form: Form, entry: ListEntry) -> ListChange:
     )
 
 
-def members(house: House, entry: ListEntry, before: Form, form: Form) -> MembersChange | None:
+def members(list_settings: ListSettings, entry: ListEntry, before: Form, form: Form) -> MembersChange | None:
     """Who is to come and who to go; None: they stay as they are. Raises Refused(INVALID | LIMIT)."""
     if entry.kind is ListKind.LIVING or form.members == before.members:
         return None
-    old, new = set(before.members.split()), dict.fromkeys(_addresses(form.members, house.domain))
+    old, new = set(before.members.split()), dict.fromkeys(_addresses(form.members, list_settings.domain))
     return MembersChange([one for one in new if one not in old], sorted(old - new.keys()))
 
 

@@ -2,7 +2,7 @@
 
 from directory.lists import list_previews, membership
 from directory.lists.list_previews import Preview
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from mailserver.addressbook import tables
 from mailserver.model import selection
 from mailserver.model.errors import BadSyntax, Reason, Refused
@@ -26,8 +26,10 @@ async def of_query(services: Services, visit: Visit, query: str) -> Preview:
 
 async def of_list(services: Services, visit: Visit, address: str) -> Preview:
     """Whom a list reaches, the lists within it included."""
-    house = House.of(services.settings)
-    return await services.store.read_slow(visit.account_id, list_previews.of_list, house, address, visit.principal)
+    list_settings = ListSettings.of(services.settings)
+    return await services.store.read_slow(
+        visit.account_id, list_previews.of_list, list_settings, address, visit.principal
+    )
 
 
 async def from_file(visit: Visit) -> list[str]:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from directory.lists import owned_lists, rosters
 from directory.lists.list_previews import Preview
 from directory.lists.owned_lists import OwnedList
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Role, Writers
 from mailserver.store.people.mailing_lists.lists import ListEntry
@@ -99,10 +99,12 @@ async def change(services: Services, visit: Visit) -> Response:
             form = replace(form, state=before.state)
             fault = terms.changed_meanwhile(visit, before.members, form.members)
             return await _answer(services, visit, entry, form, waiting, None, fault)
-        house = House.of(services.settings)
+        list_settings = ListSettings.of(services.settings)
         wanted = list_form.changed(services, form, entry)
-        members = await computed(len(form.members), list_form.members, house, entry, before, form)
-        older = await services.store.write(owned_lists.save, house, entry.address, wanted, members, visit.origin)
+        members = await computed(len(form.members), list_form.members, list_settings, entry, before, form)
+        older = await services.store.write(
+            owned_lists.save, list_settings, entry.address, wanted, members, visit.origin
+        )
     except Refused as refusal:
         return await _answer(services, visit, entry, form, waiting, None, list_form.fault(visit, refusal))
     what = done("archives-ouvertes", older) if older else done("liste-gardee")
@@ -153,7 +155,7 @@ async def create(services: Services, visit: Visit) -> Response:
         if visit.form.text("faire") in _LOOKS:
             return await _look(services, visit, None, form, 0)
         wanted = list_form.new(services, form)
-        await services.store.write(rosters.make, House.of(services.settings), wanted, visit.origin)
+        await services.store.write(rosters.make, ListSettings.of(services.settings), wanted, visit.origin)
     except Refused as refusal:
         return await _answer(services, visit, None, form, 0, None, list_form.fault(visit, refusal))
     return redirect(visit, f"{visit.base}/liste/{wanted.address}", **done("liste-faite"))

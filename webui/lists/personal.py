@@ -9,7 +9,7 @@ from starlette.responses import Response
 from directory.lists import membership, rosters
 from directory.lists.membership import Received
 from directory.lists.owned_lists import OwnedList
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Archive
@@ -160,8 +160,8 @@ async def one(
         name, members, state = found.name, "\n".join(held), _state(found, held)
     lost: list[str] = []
     if services.settings.ldap is None:
-        house = House.of(services.settings)
-        lost = await services.store.read(membership.dangling, house, held)
+        list_settings = ListSettings.of(services.settings)
+        lost = await services.store.read(membership.dangling, list_settings, held)
     page = ListPage(
         await surroundings(services, visit),
         _row(services, visit, found),
@@ -208,8 +208,10 @@ async def _received(services: Services, visit: Visit) -> tuple[Received, ...]:
     """The academy's lists that the person is in, where the directory is ours."""
     if services.settings.ldap is not None:
         return ()
-    house = House.of(services.settings)
-    return tuple(await services.store.read_slow(visit.account_id, membership.received_by, house, visit.principal))
+    list_settings = ListSettings.of(services.settings)
+    return tuple(
+        await services.store.read_slow(visit.account_id, membership.received_by, list_settings, visit.principal)
+    )
 
 
 async def _from_file(visit: Visit, text: str) -> str:

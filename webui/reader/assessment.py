@@ -61,7 +61,7 @@ def noticed(
         hosts=cautions.hosts(text.links),
         files=cautions.attached(root.attachments()),
     )
-    ours = header.sender.house.domains
+    ours = header.sender.protected.domains
     lies = links.findings(text.lies, ours, newsletter=newsletter)
     found_out = cautions.findings(evidence, [*imitations.findings(header.sender), *lies], ours)
     if origin.is_suspect(visit.account_id):

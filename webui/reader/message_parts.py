@@ -265,4 +265,4 @@ async def link_marks(services: Services, visit: Visit, found: Stored, octets: by
     foreign = found.box.account_id != visit.account_id
     known = await services.store.read(known_senders.acquaintance, visit.account_id, found.sender_address, found.id)
     newsletter = links.is_newsletter(sender.claim, found.provenance.results, known, foreign=foreign)
-    return links.mark(sender.house.domains, visit._, newsletter=newsletter)
+    return links.mark(sender.protected.domains, visit._, newsletter=newsletter)

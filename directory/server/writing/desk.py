@@ -7,7 +7,7 @@ from typing import Protocol
 from directory.entries.tree import Entry, Place, Tree
 from directory.issuing.enrolment import Academy
 from directory.issuing.hashing import Kept
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from directory.schema import names, schema
 from directory.server.faults import Fault
 from directory.server.wire.messages import Code
@@ -26,7 +26,7 @@ class Desk:
     tx: Tx
     tree: Tree
     academy: Academy
-    house: House
+    list_settings: ListSettings
     terms: Terms
     """What becomes of an account that is closed."""
     origin: Origin

@@ -46,7 +46,7 @@ class Lists:
         holders = _holders(values)
         rosters.make(
             desk.tx,
-            desk.house,
+            desk.list_settings,
             NewList(
                 address=_address(desk, place),
                 name=_first(values, "displayName"),
@@ -80,7 +80,7 @@ class Lists:
             uai=_first(values, "acadUAI") if "acadUAI" in changed else None,
         )
         if change != ListChange():
-            rosters.change(desk.tx, desk.house, address, change, desk.origin)
+            rosters.change(desk.tx, desk.list_settings, address, change, desk.origin)
         if changed & {"member", "acadMemberAddress"}:
             _set_members(desk, address, entry, values)
         if "acadHolder" in changed:
@@ -91,7 +91,7 @@ class Lists:
         old, new = _address(desk, entry.place), _address(desk, place)
         if old == new:
             return
-        rosters.check_address(desk.house, new)
+        rosters.check_address(desk.list_settings, new)
         claims.take_for_function(desk.tx, new)
         removals.rename_list(desk.tx, old, new)
         audit.record(desk.tx, desk.origin, Action.LIST_CHANGED, 0, Cause("list-renamed", address=old, name=new))
@@ -154,10 +154,10 @@ def _set_holders(desk: Desk, address: str, values: Values) -> None:
     wanted = _holders(values)
     members = lists.members(desk.tx, address)
     rosters.edit_checked(
-        desk.tx, desk.house, address, [address for address in wanted if address not in members], [], desk.origin
+        desk.tx, desk.list_settings, address, [address for address in wanted if address not in members], [], desk.origin
     )
     gone = [member for member, _ in lists.holders(desk.tx, address) if member not in wanted]
-    rosters.edit_checked(desk.tx, desk.house, address, [], gone, desk.origin)
+    rosters.edit_checked(desk.tx, desk.list_settings, address, [], gone, desk.origin)
     lists.set_rights(desk.tx, address, wanted)
 
 
@@ -227,7 +227,7 @@ def _set_members(desk: Desk, address: str, entry: Entry, values: Values) -> None
         if (address in was and address not in wanted) or _dn(desk, found, address) in leaving
     ]
     added = [*named, *(address for address in wanted if address not in was)]
-    rosters.edit_checked(desk.tx, desk.house, address, added, removed, desk.origin)
+    rosters.edit_checked(desk.tx, desk.list_settings, address, added, removed, desk.origin)
 
 
 def _dn(desk: Desk, found: Mapping[str, str], address: str) -> str:

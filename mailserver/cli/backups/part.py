@@ -9,7 +9,7 @@ from typing import NoReturn, TypeVar
 
 import typer
 
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from mailserver.cli.accounts.desk import Desk, account_or_box, at_desk
 from mailserver.cli.shared import fail, origin, progress
 from mailserver.foundation.settings import Settings
@@ -171,15 +171,15 @@ def restore_of_list(settings: Settings, source: Source, asked: AskedList, *, as_
     """Compare a list, or make it as it was, and tell."""
     if settings.ldap is not None:
         fail(_("l’annuaire est externe : ses listes se restaurent chez lui"))
-    house = House.of(settings)
+    list_settings = ListSettings.of(settings)
     whole, beside = (
-        house.fold(name if "@" in name or not name else f"{name}@{settings.domain}")
+        list_settings.fold(name if "@" in name or not name else f"{name}@{settings.domain}")
         for name in (asked.address, asked.beside)
     )
 
     async def work(desk: Desk) -> ListReport:
         def done(run: Run) -> ListReport:
-            return restore_list(run, house, whole, beside=beside, apply=asked.apply)
+            return restore_list(run, list_settings, whole, beside=beside, apply=asked.apply)
 
         return await asyncio.to_thread(_with_backup, settings, desk.store, source, done)
 

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 import typer
 
 from directory.lists import rosters
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from mailserver.cli.lists.common import Address, as_text, own, whole_address
 from mailserver.cli.shared import AsJson, InstanceDir, fail, origin, with_help, with_store
 from mailserver.foundation.settings import Settings
@@ -48,11 +48,11 @@ def holders(
     whole = whole_address(settings, address)
     held = dict(_holder(settings, text) for text in wanted or ())
     gone = [whole_address(settings, address) for address in removed or ()]
-    by, house = origin(), House.of(settings)
+    by, list_settings = origin(), ListSettings.of(settings)
 
     def work(tx: Tx) -> dict[str, str]:
         if held or gone:
-            rosters.hold(tx, house, whole, held, gone, by)
+            rosters.hold(tx, list_settings, whole, held, gone, by)
         if not boxes.find(tx, whole):
             raise Refused(Reason.NOT_FOUND, _("{whole} : cette boîte fonctionnelle n’existe pas", whole=whole))
         return dict(lists.holders(tx, whole))

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from directory.lists import rosters
-from directory.lists.rosters import House, ListChange, NewList
+from directory.lists.rosters import ListChange, ListSettings, NewList
 from mailserver.cli.lists import options
 from mailserver.cli.lists.common import (
     Address,
@@ -64,10 +64,10 @@ def create(
         answers=answers or Answers.AUTHOR,
         ends=end_of(settings, last_day),
     )
-    house = House.of(settings)
-    write(settings, lambda tx: rosters.make(tx, house, wanted, origin()))
+    list_settings = ListSettings.of(settings)
+    write(settings, lambda tx: rosters.make(tx, list_settings, wanted, origin()))
     if as_json:
-        print(as_text(read(settings, lambda tx: list_facts(tx, house, zone_of(settings), wanted.address))))
+        print(as_text(read(settings, lambda tx: list_facts(tx, list_settings, zone_of(settings), wanted.address))))
     else:
         print(_made(settings, wanted))
 
@@ -97,10 +97,12 @@ def members(
 ) -> None:
     """Add and remove members. An address of ours that leads to nobody is refused."""
     settings = own(directory)
-    house = House.of(settings)
+    list_settings = ListSettings.of(settings)
     whole = whole_address(settings, address)
     wanted, unwanted = whole_addresses(settings, add), whole_addresses(settings, remove)
-    added, removed = write(settings, lambda tx: rosters.edit_checked(tx, house, whole, wanted, unwanted, origin()))
+    added, removed = write(
+        settings, lambda tx: rosters.edit_checked(tx, list_settings, whole, wanted, unwanted, origin())
+    )
     if as_json:
         held = read(settings, lambda tx: lists.members(tx, whole))
         print(as_text({"address": whole, "added": added, "removed": removed, "members": held}))
@@ -136,7 +138,7 @@ def set_(
 ) -> None:
     """Change what a list is; what is not named stays."""
     settings = own(directory)
-    house = House.of(settings)
+    list_settings = ListSettings.of(settings)
     whole = whole_address(settings, address)
     change = ListChange(
         name=name,
@@ -157,9 +159,9 @@ def set_(
         older=older,
         digest=digest,
     )
-    opened = write(settings, lambda tx: rosters.change(tx, house, whole, change, origin()))
+    opened = write(settings, lambda tx: rosters.change(tx, list_settings, whole, change, origin()))
     if as_json:
-        print(as_text(read(settings, lambda tx: list_facts(tx, house, zone_of(settings), whole))))
+        print(as_text(read(settings, lambda tx: list_facts(tx, list_settings, zone_of(settings), whole))))
     else:
         print(_("{whole} : liste modifiée.", whole=whole))
         if older:

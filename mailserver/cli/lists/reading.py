@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from directory.lists import list_expansion, virtual_lists
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from mailserver.cli.lists.common import Query, as_text, expanded_list, own, read, whole_address, zone_of
 from mailserver.cli.shared import AsJson, InstanceDir, fail, settings_of, with_help
 from mailserver.foundation.settings import Settings
@@ -33,7 +33,7 @@ def show(
 ) -> None:
     """Show every list, or one with its policies and who receives what is sent to it."""
     settings = settings_of(directory)
-    house = House.of(settings)
+    list_settings = ListSettings.of(settings)
     if address is None:
         found = read(own(directory), lists.listing)
         if as_json:
@@ -45,7 +45,7 @@ def show(
         return
     whole = whole_address(settings, address)
     if settings.ldap is None:
-        facts = read(settings, lambda tx: list_facts(tx, house, zone_of(settings), whole))
+        facts = read(settings, lambda tx: list_facts(tx, list_settings, zone_of(settings), whole))
     else:
         facts = _foreign(expanded_list(settings, whole))
     if as_json:
@@ -100,18 +100,18 @@ def preview(
     print(_("{count} personnes{shown}.", count=count, shown=shown))
 
 
-def list_facts(tx: Tx, house: House, zone: ZoneInfo, address: str) -> dict[str, object]:
+def list_facts(tx: Tx, list_settings: ListSettings, zone: ZoneInfo, address: str) -> dict[str, object]:
     """Everything about a list, made or standing. Raises Refused(NOT_FOUND)."""
     entry = lists.get(tx, address)
-    expanded = list_expansion.expand(tx, address, house)
+    expanded = list_expansion.expand(tx, address, list_settings)
     if entry is None:
         if expanded is None:
             raise Refused(Reason.NOT_FOUND, _("{address} : cette liste n’existe pas", address=address))
         return {
             **_foreign(expanded),
             "kind": "standing",
-            "query": _standing_query(tx, house, address),
-            "writers": house.standing_writers.value,
+            "query": _standing_query(tx, list_settings, address),
+            "writers": list_settings.standing_writers.value,
         }
     box: dict[str, object] = {}
     if entry.kind is ListKind.FUNCTION:
@@ -154,22 +154,22 @@ def _foreign(expanded: MailingList) -> dict[str, object]:
     }
 
 
-def _standing_query(tx: Tx, house: House, address: str) -> str:
-    found = virtual_lists.find(tx, address.rpartition("@")[0]) if house.is_local(address) else None
+def _standing_query(tx: Tx, list_settings: ListSettings, address: str) -> str:
+    found = virtual_lists.find(tx, address.rpartition("@")[0]) if list_settings.is_local(address) else None
     return selection.write(found[1]) if found is not None else ""
 
 
 def _preview_of_list(settings: Settings, address: str, limit: int) -> dict[str, object]:
     if settings.ldap is not None:
         return _addresses(expanded_list(settings, address), limit)
-    house = House.of(settings)
+    list_settings = ListSettings.of(settings)
 
     def look(tx: Tx) -> dict[str, object]:
         entry = lists.get(tx, address)
-        query = entry.query if entry is not None else _standing_query(tx, house, address)
+        query = entry.query if entry is not None else _standing_query(tx, list_settings, address)
         if query:
             return _preview(tx, query, limit)
-        expanded = list_expansion.expand(tx, address, house)
+        expanded = list_expansion.expand(tx, address, list_settings)
         if expanded is None:
             raise Refused(Reason.NOT_FOUND, _("{address} : cette liste n’existe pas", address=address))
         return _addresses(expanded, limit)

@@ -12,7 +12,7 @@ from mailserver.delivery.envelope import Envelope, Part
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.inbound.impersonation import names, sender, subject_mark
-from mailserver.inbound.impersonation.sender import Claim, House
+from mailserver.inbound.impersonation.sender import Claim, ProtectedNames
 from mailserver.mime.header import header_limit, originators
 from mailserver.model.clock import Clock
 from mailserver.model.messages.authentication import AuthenticationResults
@@ -59,7 +59,7 @@ class Impersonation:
         ):
             return Looked()
         header = octets[: header_limit.end(octets, len(octets))]
-        return await look(header, sender.house_of(self._settings), envelope.results)
+        return await look(header, sender.protected_by(self._settings), envelope.results)
 
     async def borrowed(
         self, looked: Looked, results: AuthenticationResults, accounts: Sequence[int]
@@ -67,11 +67,11 @@ class Impersonation:
         """The accounts among these to which a name is that of somebody they work with."""
         if looked.claim is None or not accounts:
             return {}
-        house = sender.house_of(self._settings)
+        protected = sender.protected_by(self._settings)
         is_proven = results.authenticated or not results.checked
         found: dict[int, Signs] = {}
         for author in looked.claim.authors:
-            keys = names.person_keys(author.name) if sender.is_stranger(author, house) else ()
+            keys = names.person_keys(author.name) if sender.is_stranger(author, protected) else ()
             people = await self._bearers(keys) if keys else ()
             if people:
                 address = author.address if is_proven else ""
@@ -91,13 +91,13 @@ class Impersonation:
         return people
 
 
-async def look(header: bytes, house: House, results: AuthenticationResults) -> Looked:
+async def look(header: bytes, protected: ProtectedNames, results: AuthenticationResults) -> Looked:
     """What a header claims, and what is wrong with that whoever gets the message."""
     if not sender.is_prepared():
         await asyncio.to_thread(sender.prepare)
     if originators.is_quick(header):
-        return _read(header, house, results)
-    return await asyncio.to_thread(_read, header, house, results)
+        return _read(header, protected, results)
+    return await asyncio.to_thread(_read, header, protected, results)
 
 
 async def mark_subject(header: bytes, settings: Settings, results: AuthenticationResults) -> bytes:
@@ -105,16 +105,16 @@ async def mark_subject(header: bytes, settings: Settings, results: Authenticatio
     mark = settings.impersonation.subject_mark
     if not mark or not settings.impersonation.judge:
         return header
-    looked = await look(header, sender.house_of(settings), results)
+    looked = await look(header, sender.protected_by(settings), results)
     if not looked.signs & subject_mark.MARKED:
         return header
     # What it adds is bounded, and goes beyond the limit as the trace fields do: who fills the header is marked too.
     return subject_mark.marked(header, mark)
 
 
-def _read(header: bytes, house: House, results: AuthenticationResults) -> Looked:
+def _read(header: bytes, protected: ProtectedNames, results: AuthenticationResults) -> Looked:
     claim = sender.read(header)
-    return Looked(sender.judge(claim, house, results), claim)
+    return Looked(sender.judge(claim, protected, results), claim)
 
 
 def _near(tx: Tx, people: Sequence[Namesake], accounts: Sequence[int], address: str) -> dict[int, Signs]:

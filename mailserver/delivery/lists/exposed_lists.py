@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from directory.lists import list_expansion
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from mailserver.delivery.lists.nested_lists import Walk
 from mailserver.delivery.lists.reachable_members import shielded
 from mailserver.model.identity import Population, Roster, Writers
@@ -27,16 +27,16 @@ class Exposed:
     members: dict[Population, int]
 
 
-def exposed(tx: Tx, house: House) -> list[Exposed]:
+def exposed(tx: Tx, list_settings: ListSettings) -> list[Exposed]:
     """The lists of the embedded directory that let somebody outside in, by address, with whom they must not reach."""
     protected = shielded(rules.table(tx), Population.OUTSIDE)
     if not protected:
         return []
     found = []
     for entry in lists.listing(tx):
-        if entry.ended(tx.now) or not _may_be_open(tx, entry, house):
+        if entry.ended(tx.now) or not _may_be_open(tx, entry, list_settings):
             continue
-        accounts = _reached(list_expansion.walk(tx, house, entry.address), house)
+        accounts = _reached(list_expansion.walk(tx, list_settings, entry.address), list_settings)
         known = populations.of_accounts(tx, accounts)
         members = {one: sum(population is one for population in known.values()) for one in protected}
         if any(members.values()):
@@ -44,17 +44,17 @@ def exposed(tx: Tx, house: House) -> list[Exposed]:
     return found
 
 
-def _may_be_open(tx: Tx, entry: lists.ListEntry, house: House) -> bool:
+def _may_be_open(tx: Tx, entry: lists.ListEntry, list_settings: ListSettings) -> bool:
     """Spares the members of lists that nobody outside may write to anyway."""
     if entry.writers in (Writers.ANYONE, Writers.MEMBERS):
         return True
-    return any(not house.is_local(writer) for writer in lists.named_writers(tx, entry.address))
+    return any(not list_settings.is_local(writer) for writer in lists.named_writers(tx, entry.address))
 
 
-def _reached(rosters: Sequence[Roster], house: House) -> set[int]:
+def _reached(rosters: Sequence[Roster], list_settings: ListSettings) -> set[int]:
     """Everybody whom some address outside reaches through a list, as its policy and those within it say."""
     found: set[int] = set()
-    for claimed in _strangers(rosters, house):
+    for claimed in _strangers(rosters, list_settings):
         walk = Walk(rosters, Sender.outside(claimed))
         if rosters and walk.way(rosters[0], "") is not Way.CLOSED:
             walk.enter(rosters[0])
@@ -62,9 +62,9 @@ def _reached(rosters: Sequence[Roster], house: House) -> set[int]:
     return found
 
 
-def _strangers(rosters: Sequence[Roster], house: House) -> Iterator[str]:
+def _strangers(rosters: Sequence[Roster], list_settings: ListSettings) -> Iterator[str]:
     """Anybody; and the first address outside that each list names, or has among its members."""
     yield STRANGER
     for roster in rosters:
         for group in (sorted(roster.policy.named), roster.others):
-            yield from [one for one in group if not house.is_local(one)][:1]
+            yield from [one for one in group if not list_settings.is_local(one)][:1]

@@ -33,7 +33,7 @@ _ADDRESS = re.compile(r"[\w.+-]{1,64}[@\ufe6b\uff20]((?:[\w-]{1,63}\.){1,6}[a-z]
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class ProtectedNames:
     """Whom others imitate."""
 
     domains: tuple[str, ...]
@@ -66,15 +66,15 @@ class Claim:
     """A list's (List-Id) or a newsletter's (List-Unsubscribe)."""
 
 
-def house_of(settings: Settings) -> House:
+def protected_by(settings: Settings) -> ProtectedNames:
     """Whom others imitate, by the settings as they are now."""
-    return _house(tuple(settings.domains), settings.impersonation.partners, settings.web.academy)
+    return _protected(tuple(settings.domains), settings.impersonation.partners, settings.web.academy)
 
 
 @lru_cache(maxsize=16)
-def _house(ours: tuple[str, ...], partners: tuple[str, ...], academy: str) -> House:
+def _protected(ours: tuple[str, ...], partners: tuple[str, ...], academy: str) -> ProtectedNames:
     lowered = tuple(domain.lower() for domain in ours)
-    return House(lowered, tuple(one.lower() for one in partners), names.house_words(academy, lowered[0]))
+    return ProtectedNames(lowered, tuple(one.lower() for one in partners), names.house_words(academy, lowered[0]))
 
 
 def prepare() -> None:
@@ -122,35 +122,35 @@ def _ends(items: Sequence[T], most: int) -> Sequence[T]:
     return items if len(items) <= most else [*items[: most - 1], items[-1]]
 
 
-def judge(claim: Claim, house: House, results: AuthenticationResults) -> Signs:
+def judge(claim: Claim, protected: ProtectedNames, results: AuthenticationResults) -> Signs:
     """What is wrong with a claim, whoever gets the message. Needs `prepare`."""
     signs = Signs.JUDGED
     for author in claim.authors:
-        signs |= _of_author(author, house, results.authenticated)
-    return signs | _of_answers(claim, house, results)
+        signs |= _of_author(author, protected, results.authenticated)
+    return signs | _of_answers(claim, protected, results)
 
 
-def is_stranger(author: Author, house: House) -> bool:
+def is_stranger(author: Author, protected: ProtectedNames) -> bool:
     """Whether somebody writes from elsewhere, so that the name of one of us would not be theirs."""
     domain = author.domain
-    return bool(domain) and not any(domains.is_below(domain, one) for one in (*house.domains, *house.partners))
+    return bool(domain) and not any(domains.is_below(domain, one) for one in (*protected.domains, *protected.partners))
 
 
 @lru_cache(maxsize=8192)
-def _of_author(author: Author, house: House, is_proven: bool) -> Signs:
+def _of_author(author: Author, protected: ProtectedNames, is_proven: bool) -> Signs:
     signs = Signs.MIXED_NAME if letters.mixes_alphabets(author.name) else Signs.NOT_JUDGED
     if hides_within_word(author.name):
         signs |= Signs.HIDDEN
-    signs |= _of_named_address(author, house)
-    if not is_stranger(author, house):
+    signs |= _of_named_address(author, protected)
+    if not is_stranger(author, protected):
         return signs
-    if imitated(author.address, house):
+    if imitated(author.address, protected):
         signs |= Signs.DOMAIN
     elif domains.borrows_alphabets(author.domain):
         signs |= Signs.ALPHABETS
     if domains.is_official(author.domain):
         return signs
-    sure = Service.YES if _names_domain(author, house, signs) else names.service(author.name, house.words)
+    sure = Service.YES if _names_domain(author, protected, signs) else names.service(author.name, protected.words)
     if sure is Service.YES or (sure is Service.PERHAPS and author.domain in domains.PROVIDERS):
         signs |= Signs.SERVICE
     elif sure is Service.PERHAPS and not is_proven and not signs & (Signs.DOMAIN | Signs.ALPHABETS):
@@ -158,21 +158,21 @@ def _of_author(author: Author, house: House, is_proven: bool) -> Signs:
     return signs
 
 
-def _names_domain(author: Author, house: House, signs: Signs) -> bool:
+def _names_domain(author: Author, protected: ProtectedNames, signs: Signs) -> bool:
     """Whether a name holds a domain of ours, and no address that is told of by itself."""
     shown = letters.latin(names.visible(author.name))
-    return Signs.ADDRESS_IN_NAME not in signs and any(domain in shown for domain in house.domains)
+    return Signs.ADDRESS_IN_NAME not in signs and any(domain in shown for domain in protected.domains)
 
 
 @lru_cache(maxsize=4096)
-def imitated(address: str, house: House) -> str:
+def imitated(address: str, protected: ProtectedNames) -> str:
     """The domain that an address is made to be taken for; empty: none."""
     local, _, domain = address.rpartition("@")
     domain = domain.lower().rstrip(".")
-    if any(domains.is_below(domain, one) for one in house.partners):
+    if any(domains.is_below(domain, one) for one in protected.partners):
         return ""
-    found = domains.imitates(domain, house.domains)
-    return found or (domains.names_house(local, house.domains) if domain in domains.PROVIDERS else "")
+    found = domains.imitates(domain, protected.domains)
+    return found or (domains.names_house(local, protected.domains) if domain in domains.PROVIDERS else "")
 
 
 def named_address(name: str) -> str:
@@ -181,22 +181,22 @@ def named_address(name: str) -> str:
     return found.group(0) if found else ""
 
 
-def _of_named_address(author: Author, house: House) -> Signs:
+def _of_named_address(author: Author, protected: ProtectedNames) -> Signs:
     named = named_address(author.name)
     if not named or named.casefold() == author.address.casefold():
         return Signs.NOT_JUDGED
     domain = Author("", named.replace("\ufe6b", "@").replace("\uff20", "@")).domain
     if is_same_owner(domain, author.domain):
         return Signs.NOT_JUDGED
-    is_ours = any(domains.is_below(domain, one) for one in house.domains)
-    grave = is_ours or domains.is_official(domain) or bool(domains.imitates(domain, house.domains))
+    is_ours = any(domains.is_below(domain, one) for one in protected.domains)
+    grave = is_ours or domains.is_official(domain) or bool(domains.imitates(domain, protected.domains))
     return Signs.ADDRESS_IN_NAME if grave else Signs.OTHER_ADDRESS
 
 
-def _of_answers(claim: Claim, house: House, results: AuthenticationResults) -> Signs:
+def _of_answers(claim: Claim, protected: ProtectedNames, results: AuthenticationResults) -> Signs:
     if not claim.answers or not claim.authors:
         return Signs.NOT_JUDGED
-    if any(imitated(answer, house) for answer in claim.answers):
+    if any(imitated(answer, protected) for answer in claim.answers):
         return Signs.ANSWERS_ALIKE
     if claim.is_bulk and results.authenticated:
         return Signs.NOT_JUDGED

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from directory.lists.rosters import House
+from directory.lists.rosters import ListSettings
 from mailserver.delivery.lists import exposed_lists
 from mailserver.foundation import instance_lock
 from mailserver.foundation.changes import Changes
@@ -304,7 +304,7 @@ def _lists(settings: Settings) -> Iterator[Finding]:
             settings.database_url, settings.data, SystemClock(), Changes(), read_only=True, blobs=folder_of(settings)
         )
         try:
-            found = store.read_now(exposed_lists.exposed, House.of(settings))
+            found = store.read_now(exposed_lists.exposed, ListSettings.of(settings))
         finally:
             store.close()
     except (Temporary, OSError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from directory.lists import rosters
-from directory.lists.rosters import House, ListChange, NewList
+from directory.lists.rosters import ListChange, ListSettings, NewList
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Answers, Archive, ListKind, Writers
 from mailserver.operations.partial_restore.whose import Owner, Run
@@ -99,25 +99,27 @@ def read(tx: Tx, address: str) -> Roster | None:
     )
 
 
-def restore_list(run: Run, house: House, address: str, *, beside: str = "", apply: bool = False) -> ListReport:
+def restore_list(
+    run: Run, list_settings: ListSettings, address: str, *, beside: str = "", apply: bool = False
+) -> ListReport:
     """Compare, and with `apply` make it as it was; `beside`: under another address. Raises Refused, Temporary."""
     then = run.backup.store.read_now(read, address)
     if then is None:
         raise Refused(Reason.NOT_FOUND, Cause("restore-no-list", address=address))
-    target = house.fold(beside or address)
+    target = list_settings.fold(beside or address)
     if not apply:
-        return run.store.read_now(_compare, house, then, target)
+        return run.store.read_now(_compare, list_settings, then, target)
     run.record_begun(0, Cause("restored-list", address=address))
-    report = run.store.write_now(_apply, house, then, target, run.origin)
+    report = run.store.write_now(_apply, list_settings, then, target, run.origin)
     run.record_ended(0, len(report.added) + len(report.removed) + len(report.settings), target)
     _tell_owners(run, then, report)
     return report
 
 
-def _compare(tx: Tx, house: House, then: Roster, address: str) -> ListReport:
+def _compare(tx: Tx, list_settings: ListSettings, then: Roster, address: str) -> ListReport:
     now = read(tx, address)
     report = ListReport(address, now is not None)
-    known = _known(tx, house, then)
+    known = _known(tx, list_settings, then)
     report.nobody = sorted({*then.members, *then.owners, *then.named} - known)
     kept = [member for member in then.members if member in known]
     if now is None:
@@ -139,33 +141,33 @@ def _compare(tx: Tx, house: House, then: Roster, address: str) -> ListReport:
     return report
 
 
-def _known(tx: Tx, house: House, then: Roster) -> set[str]:
+def _known(tx: Tx, list_settings: ListSettings, then: Roster) -> set[str]:
     """Its people and lists that lead somewhere today; members of a functional box are people of this house."""
     named = tuple(dict.fromkeys((*then.members, *then.owners, *then.named)))
-    found = set(named) - set(rosters.unknown(tx, house, named))
+    found = set(named) - set(rosters.unknown(tx, list_settings, named))
     if then.kind is ListKind.FUNCTION:
         found -= set(then.members) - people.logins(tx, then.members).keys()
     return found
 
 
-def _apply(tx: Tx, house: House, then: Roster, address: str, origin: Origin) -> ListReport:
+def _apply(tx: Tx, list_settings: ListSettings, then: Roster, address: str, origin: Origin) -> ListReport:
     """Raises Refused(CONFLICT | LIMIT | INVALID)."""
-    report = _compare(tx, house, then, address)
+    report = _compare(tx, list_settings, then, address)
     gone = set(report.nobody)
     owners = tuple(one for one in then.owners if one not in gone)
     named = tuple(one for one in then.named if one not in gone)
     if not report.exists:
-        rosters.make(tx, house, _new(then, address, owners, tuple(report.added), named), origin)
+        rosters.make(tx, list_settings, _new(then, address, owners, tuple(report.added), named), origin)
         if limits := _limits(then):
-            rosters.change(tx, house, address, ListChange(**limits), origin)
+            rosters.change(tx, list_settings, address, ListChange(**limits), origin)
     elif report.differs:
-        _change(tx, house, then, address, ListChange(owners=owners, named=named), origin)
+        _change(tx, list_settings, then, address, ListChange(owners=owners, named=named), origin)
         if report.added or report.removed:
-            rosters.edit_checked(tx, house, address, report.added, report.removed, origin)
+            rosters.edit_checked(tx, list_settings, address, report.added, report.removed, origin)
     if then.kind is ListKind.FUNCTION:
         held = {member: words.split() for member, words in then.holders.items() if member not in gone}
         if held:
-            rosters.hold(tx, house, address, held, (), origin)
+            rosters.hold(tx, list_settings, address, held, (), origin)
     report.applied = True
     return report
 
@@ -190,10 +192,12 @@ def _new(
     )
 
 
-def _change(tx: Tx, house: House, then: Roster, address: str, people_of: ListChange, origin: Origin) -> None:
+def _change(
+    tx: Tx, list_settings: ListSettings, then: Roster, address: str, people_of: ListChange, origin: Origin
+) -> None:
     rosters.change(
         tx,
-        house,
+        list_settings,
         address,
         ListChange(
             name=then.name,

@@ -6,20 +6,20 @@ from hypothesis import strategies as st
 
 from mailserver.inbound.impersonation import names, sender
 from mailserver.inbound.impersonation.names import Service
-from mailserver.inbound.impersonation.sender import House
+from mailserver.inbound.impersonation.sender import ProtectedNames
 from mailserver.model.messages.authentication import NOT_CHECKED, Alignment, AuthenticationResults, Outcome
 from mailserver.model.messages.impersonation import Signs
 from webui.page.words import plain
 
 WORDS = names.house_words("Académie d’Exemple", "ac-exemple.fr")
-HOUSE = House(("ac-exemple.fr",), ("ent-exemple.test",), WORDS)
+PROTECTED = ProtectedNames(("ac-exemple.fr",), ("ent-exemple.test",), WORDS)
 PROVEN = AuthenticationResults(Outcome.PASS, Outcome.PASS, Alignment.PASS)
 LIST = "List-Id: <lettre.exemple.org>\r\n"
 
 
 def judged(author: str, more: str = "", results: AuthenticationResults = NOT_CHECKED) -> Signs:
     sender.prepare()
-    signs = sender.judge(sender.read(f"From: {author}\r\n{more}Subject: x\r\n".encode()), HOUSE, results)
+    signs = sender.judge(sender.read(f"From: {author}\r\n{more}Subject: x\r\n".encode()), PROTECTED, results)
     assert signs.judged
     return signs & ~Signs.JUDGED
 
@@ -104,7 +104,10 @@ def test_newsletters_that_are_proven_take_answers_elsewhere() -> None:
 def test_every_author_counts() -> None:
     assert judged("a@exemple.org, b@ac-exernple.fr") == Signs.DOMAIN
     assert judged("a@exemple.org\r\nFrom: Rectorat <b@evil.test>") == Signs.SERVICE
-    assert sender.judge(sender.read(b"Sender: x@ac-exernple.fr\r\n"), HOUSE, NOT_CHECKED) == Signs.JUDGED | Signs.DOMAIN
+    assert (
+        sender.judge(sender.read(b"Sender: x@ac-exernple.fr\r\n"), PROTECTED, NOT_CHECKED)
+        == Signs.JUDGED | Signs.DOMAIN
+    )
 
 
 @pytest.mark.parametrize(
@@ -222,7 +225,7 @@ def test_fields_that_hold_nobody_are_read_as_far_as_others() -> None:
 def test_any_header_is_judged(octets: bytes) -> None:
     sender.prepare()
     header = b"From: " + octets + b"\r\nReply-To: " + octets[::-1] + b"\r\n"
-    signs = sender.judge(sender.read(header), HOUSE, NOT_CHECKED)
+    signs = sender.judge(sender.read(header), PROTECTED, NOT_CHECKED)
     assert Signs.stored(int(signs)) == signs
     assert 0 < int(signs) < 1 << 15
 

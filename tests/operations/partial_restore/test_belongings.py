@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from directory.lists import rosters
-from directory.lists.rosters import House, ListChange
+from directory.lists.rosters import ListChange, ListSettings
 from mailserver.model.errors import Reason, Refused
 from mailserver.operations.partial_restore import agendas, lists, mail, whose
 from mailserver.operations.partial_restore.agendas import AgendaReport, AgendaRestore
@@ -189,25 +189,25 @@ def unknown(run: Run) -> None:
 
 def a_list(run: Run) -> None:
     """Shown as a difference, made as it was, made anew, made beside."""
-    store, house = run.store, House.of(run.settings)
+    store, list_settings = run.store, ListSettings.of(run.settings)
     before = store.read_now(lists.read, LIST)
     assert before is not None
     store.write_now(rosters.edit, LIST, [f"rleroy@{DOMAIN}"], before.members[:1])
-    store.write_now(rosters.change, house, LIST, ListChange(name="Autre"), run.origin)
-    report = lists.restore_list(run, house, LIST)
+    store.write_now(rosters.change, list_settings, LIST, ListChange(name="Autre"), run.origin)
+    report = lists.restore_list(run, list_settings, LIST)
     assert (report.exists, report.applied) == (True, False)
     assert (report.added, report.removed) == ([before.members[0]], [f"rleroy@{DOMAIN}"])
     assert report.settings == {"name": ("Autre", before.name)}
-    assert lists.restore_list(run, house, LIST, apply=True).applied
+    assert lists.restore_list(run, list_settings, LIST, apply=True).applied
     assert store.read_now(lists.read, LIST) == before
-    assert not lists.restore_list(run, house, LIST).differs
+    assert not lists.restore_list(run, list_settings, LIST).differs
     store.write_now(rosters.delete, LIST)
-    lists.restore_list(run, house, LIST, apply=True)
+    lists.restore_list(run, list_settings, LIST, apply=True)
     assert store.read_now(lists.read, LIST) == before
-    lists.restore_list(run, house, LIST, beside=f"english@{DOMAIN}", apply=True)
+    lists.restore_list(run, list_settings, LIST, beside=f"english@{DOMAIN}", apply=True)
     assert store.read_now(stored.members, f"english@{DOMAIN}") == before.members
     with pytest.raises(Refused, match="was not in this backup"):
-        lists.restore_list(run, house, f"rien@{DOMAIN}")
+        lists.restore_list(run, list_settings, f"rien@{DOMAIN}")
 
 
 def erased(run: Run, instance: Instance) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from directory.lists import list_details, rosters
-from directory.lists.rosters import House, ListChange, NewList
+from directory.lists.rosters import ListChange, ListSettings, NewList
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import search_key
 from mailserver.model.identity import Answers, ListKind, Writers
@@ -90,8 +90,8 @@ class BoxPage:
     acts: tuple[ActRow, ...]
 
 
-def _house(services: Services) -> House:
-    return House.of(services.settings)
+def _list_settings(services: Services) -> ListSettings:
+    return ListSettings.of(services.settings)
 
 
 async def show_lists(services: Services, visit: Visit) -> Response:
@@ -166,7 +166,7 @@ async def one(services: Services, visit: Visit, fault: str = "") -> Response:
 async def act(services: Services, visit: Visit) -> Response:
     """POST /admin/listes/{address}: the button says what."""
     entry = await services.store.read(rosters.require, _address(visit))
-    form, house, by = visit.form, _house(services), origin(visit)
+    form, list_settings, by = visit.form, _list_settings(services), origin(visit)
     try:
         match form.text("faire"):
             case "regler":
@@ -180,10 +180,10 @@ async def act(services: Services, visit: Visit) -> Response:
                     answers=Answers(form.text("reponses")) if form.has("reponses") else None,
                     ends=terms.end(services, form.text("dernier_jour").strip()) if form.has("dernier_jour") else None,
                 )
-                await services.store.write(rosters.change, house, entry.address, change, by)
+                await services.store.write(rosters.change, list_settings, entry.address, change, by)
             case "membres":
                 add, remove = _addresses(form.text("ajouter")), _addresses(form.text("retirer"))
-                await services.store.write(rosters.edit_checked, house, entry.address, add, remove, by)
+                await services.store.write(rosters.edit_checked, list_settings, entry.address, add, remove, by)
             case "supprimer":
                 count = (await services.store.read(list_details.of_list, entry, SHOWN_MEMBERS)).count
                 if form.text("nombre").strip() != str(count):
@@ -259,7 +259,7 @@ async def make_box(services: Services, visit: Visit) -> Response:
             uai=kept["etablissement"],
             kind=ListKind.FUNCTION,
         )
-        await services.store.write(rosters.make, _house(services), wanted, origin(visit))
+        await services.store.write(rosters.make, _list_settings(services), wanted, origin(visit))
     except Refused as refusal:
         return await _overview(services, visit, boxes=True, fault=words(visit, refusal), form=kept)
     return redirect(visit, f"/admin/boites/{wanted.address}", **done("boite"))
@@ -268,7 +268,7 @@ async def make_box(services: Services, visit: Visit) -> Response:
 async def act_box(services: Services, visit: Visit) -> Response:
     """POST /admin/boites/{address}: holders with their rights; who has none is taken off."""
     entry = await services.store.read(rosters.require, _address(visit))
-    form, house, by = visit.form, _house(services), origin(visit)
+    form, list_settings, by = visit.form, _list_settings(services), origin(visit)
     held = dict(await services.store.read(lists.holders, entry.address))
     try:
         match form.text("faire"):
@@ -283,7 +283,7 @@ async def act_box(services: Services, visit: Visit) -> Response:
                     raise Refused(Reason.INVALID)
                 wanted.update(dict.fromkeys(new, rights))
                 removed = tuple(address for address in held if address not in wanted)
-                await services.store.write(rosters.hold, house, entry.address, wanted, removed, by)
+                await services.store.write(rosters.hold, list_settings, entry.address, wanted, removed, by)
             case "supprimer":
                 if form.text("nombre").strip() != str(len(held)):
                     text = visit._("Pour supprimer cette boîte, tapez le nombre de ses détenteurs : %(n)s.")

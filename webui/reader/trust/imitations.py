@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from mailserver.foundation.settings import Settings
 from mailserver.inbound.impersonation import domains, letters, sender
-from mailserver.inbound.impersonation.sender import Author, Claim, House
+from mailserver.inbound.impersonation.sender import Author, Claim, ProtectedNames
 from mailserver.mime import Part
 from mailserver.model.messages.impersonation import Signs
 from mailserver.model.messages.provenance import Provenance
@@ -27,7 +27,7 @@ class Sender:
 
     claim: Claim
     signs: Signs
-    house: House
+    protected: ProtectedNames
 
 
 async def ready() -> None:
@@ -40,12 +40,12 @@ def read(octets: bytes, root: Part, provenance: Provenance, settings: Settings, 
     """From the header and what was kept. `list_address`: that of the list of ours that sent it; answers that go there
     are no surprise."""
     claim = sender.read(octets[root.start : root.body])
-    house = sender.house_of(settings)
+    protected = sender.protected_by(settings)
     if provenance.signs.judged:
-        return Sender(claim, provenance.signs, house)
+        return Sender(claim, provenance.signs, protected)
     others = [one for one in claim.answers if one.casefold() != list_address.casefold()]
     judged = claim if len(others) == len(claim.answers) else replace(claim, answers=())
-    return Sender(claim, sender.judge(judged, house, provenance.results), house)
+    return Sender(claim, sender.judge(judged, protected, provenance.results), protected)
 
 
 def findings(found: Sender) -> list[Finding]:
@@ -54,13 +54,13 @@ def findings(found: Sender) -> list[Finding]:
 
 
 def _findings(found: Sender) -> Iterator[Finding]:
-    claim, signs, house = found.claim, found.signs, found.house
+    claim, signs, protected = found.claim, found.signs, found.protected
     author = claim.authors[0] if claim.authors else _NOBODY
     name, address = plain.line(author.name, 100), plain.line(author.address, 320)
     if Signs.DOMAIN in signs:
-        alike = next((one for one in claim.authors if sender.imitated(one.address, house)), author)
+        alike = next((one for one in claim.authors if sender.imitated(one.address, protected)), author)
         shown = alike.address if alike.domain in domains.PROVIDERS else domains.readable(alike.domain)
-        yield Finding("domaine", plain.line(shown, 320), sender.imitated(alike.address, house) or "…", grave=True)
+        yield Finding("domaine", plain.line(shown, 320), sender.imitated(alike.address, protected) or "…", grave=True)
     if Signs.ALPHABETS in signs:
         mixed = next((one.domain for one in claim.authors if domains.borrows_alphabets(one.domain)), author.domain)
         yield Finding("alphabets", domains.readable(mixed), mixed, grave=True)
