@@ -265,7 +265,7 @@ def test_whom_a_thief_put_into_a_functional_box(house: House, console: Visitor, 
     victim, luc, eve = house.person("Ugo", "Gerant"), house.person("Luc", "Ancien"), house.person("Eve", "Membre")
     path, thief = f"/admin/comptes/{victim.account_id}/piratage", Origin(victim.login, "web")
     box = Box(house, {victim.login: FULL | {"manage"}, luc.login: {"read"}})
-    where = rosters.House.of(house.settings)
+    where = rosters.ListSettings.of(house.settings)
 
     def holders() -> dict[str, str]:
         return dict(house.store.read_now(lists.holders, box.address))
