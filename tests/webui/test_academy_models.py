@@ -143,6 +143,29 @@ def test_operators_write_change_and_withdraw_models(
     assert "« Sortie scolaire » retiré, pour élève" in record
 
 
+def test_what_another_operator_wrote_meanwhile_is_replaced_only_when_asked_again(
+    house: House, console: Visitor, phone: Phone
+) -> None:
+    number = give(house, "Rentrée", "Le 1er septembre.")
+    page = opened(console, house, phone, f"{PATH}?modifier={number}")
+
+    def says() -> str:
+        return next(one.draft.text for one in house.store.read_now(academy_models.listing) if one.id == number)
+
+    (state,) = set(re.findall(r'name="etat" value="(\w+)"', page.partition('class="texte"')[2]))
+    wanted = {"numero": str(number), "nom": "Rentrée", "pour": ["teacher"], "etat": state}
+    console.post(PATH, {**wanted, "texte": "Le 2 septembre."})
+    opened(console, house, phone, PATH)
+    answer = console.post(PATH, {**wanted, "texte": "Le 3 septembre."})
+    assert (answer.status_code, "a changé entre-temps" in answer.text) == (422, True)
+    assert "Le 3 septembre.</textarea>" in answer.text
+    assert (says(), "Le 2 septembre." in answer.text) == ("Le 2 septembre.", True)
+    (state,) = set(re.findall(r'name="etat" value="(\w+)"', answer.text.partition('class="texte"')[2]))
+    assert console.post(PATH, {**wanted, "faire": "retirer"}).status_code == 422
+    console.post(PATH, {**wanted, "texte": "Le 3 septembre.", "etat": state})
+    assert says() == "Le 3 septembre."
+
+
 @pytest.mark.parametrize(
     ("fields", "says"),
     [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.model.errors import Refused
+from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Role
 from mailserver.model.sending import letter_fields
 from mailserver.store.web import academy_models, signatures
@@ -39,6 +39,7 @@ class ModelLine:
     is_formatted: bool
     author: str
     written: str
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class ModelsPage:
     form: ModelForm
     revised: int
     """The number of the one that the form changes; 0: it makes a new one."""
+    state: str
+    """What that one says by now."""
     full: bool
     """There is no room for more."""
 
@@ -84,6 +87,7 @@ async def show_models(services: Services, visit: Visit, fault: str = "", form: M
         _fields(visit),
         form or _begun(visit, revised, own),
         revised.id if revised is not None else 0,
+        revised.state if revised is not None else "",
         len(given) >= academy_models.MAX_MODELS,
     )
     return services.pages.answer(visit, "admin/models.html", page, 422 if fault else 200)
@@ -91,9 +95,15 @@ async def show_models(services: Services, visit: Visit, fault: str = "", form: M
 
 async def act(services: Services, visit: Visit) -> Response:
     """POST /admin/modeles: keep one, or withdraw one."""
-    form, number = visit.form, visit.form.number("numero")
+    form, number, seen = visit.form, visit.form.number("numero"), visit.form.text("etat")[:64]
     if form.text("faire") == "retirer":
-        await services.store.write(academy_models.withdraw, origin(visit), number)
+        try:
+            await services.store.write(academy_models.withdraw, origin(visit), number, seen)
+        except Refused as refusal:
+            if refusal.reason is not Reason.CONFLICT:
+                raise
+            fault = visit._("Ce texte a changé entre-temps dans une autre fenêtre : relisez-le avant de le supprimer.")
+            return await show_models(services, visit, fault)
         return redirect(visit, PATH, **done("modele-retire"))
     text = form.text("texte").replace("\r\n", "\n").strip()
     html = await _formatted(services, visit, text)
@@ -105,10 +115,15 @@ async def act(services: Services, visit: Visit) -> Response:
         html,
     )
     try:
-        await services.store.write(academy_models.save, origin(visit), number, draft)
+        await services.store.write(academy_models.save, origin(visit), number, draft, seen)
     except Refused as refusal:
         typed = ModelForm(draft.name, draft.roles, draft.subject, text, bool(html), form.number("source"))
-        return await show_models(services, visit, words(visit, refusal), typed)
+        fault = words(visit, refusal)
+        if refusal.reason is Reason.CONFLICT:
+            fault = visit._(
+                "Ce texte a changé entre-temps dans une autre fenêtre. Enregistrez de nouveau pour le remplacer."
+            )
+        return await show_models(services, visit, fault, typed)
     return redirect(visit, PATH, **done("modele"))
 
 
@@ -160,6 +175,7 @@ def _line(visit: Visit, one: AcademyModel) -> ModelLine:
         bool(draft.html),
         one.author,
         moment(visit, one.written),
+        one.state,
     )
 
 

@@ -3,6 +3,8 @@
 `Model.html` is hostile as every HTML is: whoever saves one has cleaned it, and so does whoever puts it into a letter.
 """
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +46,13 @@ class AcademyModel:
     author: str
     written: int
 
+    @property
+    def state(self) -> str:
+        """What it says by now, as a form brings it back."""
+        draft = self.draft
+        said = (draft.name, sorted(draft.roles), draft.subject, draft.text, draft.html)
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
+
 
 @dataclass(frozen=True, slots=True)
 class AcademyModelName:
@@ -77,8 +86,11 @@ def one_for(tx: Tx, role: Role, number: int) -> AcademyDraft | None:
     return found if found is not None and role in found.roles else None
 
 
-def save(tx: Tx, origin: Origin, number: int, draft: AcademyDraft) -> int:
-    """Keep a model, a new one with number 0; its number. Raises Refused(NOT_FOUND | INVALID | LIMIT)."""
+def save(tx: Tx, origin: Origin, number: int, draft: AcademyDraft, seen: str = "") -> int:
+    """Keep a model, a new one with number 0; its number. `seen`: its state where it was read.
+
+    Raises Refused(NOT_FOUND | INVALID | LIMIT), Refused(CONFLICT): somebody else changed it meanwhile.
+    """
     values = {**_values(draft), "author": origin.actor, "written": tx.now}
     if not number:
         if int(tx.execute(select(func.count()).select_from(table)).scalar_one()) >= MAX_MODELS:
@@ -86,18 +98,27 @@ def save(tx: Tx, origin: Origin, number: int, draft: AcademyDraft) -> int:
         number = int(tx.execute(insert(table).values(**values).returning(table.c.id)).scalar_one())
         _told(tx, origin, "model-made", number, draft.name, draft.roles)
         return number
+    _check(tx, number, seen)
     if not tx.execute(update(table).where(table.c.id == number).values(**values)).rowcount:
         raise Refused(Reason.NOT_FOUND)
     _told(tx, origin, "model-revised", number, draft.name, draft.roles)
     return number
 
 
-def withdraw(tx: Tx, origin: Origin, number: int) -> None:
-    """Take a model away; letters that have its words keep them. Raises Refused(NOT_FOUND)."""
+def withdraw(tx: Tx, origin: Origin, number: int, seen: str = "") -> None:
+    """Take a model away; letters that have its words keep them. Raises Refused(NOT_FOUND), CONFLICT as `save` does."""
+    _check(tx, number, seen)
     row = tx.execute(delete(table).where(table.c.id == number).returning(table.c.name, table.c.roles)).first()
     if row is None:
         raise Refused(Reason.NOT_FOUND)
     _told(tx, origin, "model-withdrawn", number, row.name, _roles(row.roles))
+
+
+def _check(tx: Tx, number: int, seen: str) -> None:
+    """Raises Refused(CONFLICT): it says something else than where it was seen."""
+    row = tx.execute(select(*_KEPT).where(table.c.id == number).with_for_update()).first()
+    if seen and row is not None and _read(row).state != seen:
+        raise Refused(Reason.CONFLICT, "It was changed meanwhile")
 
 
 def _values(draft: AcademyDraft) -> dict[str, str]:
