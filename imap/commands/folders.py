@@ -71,8 +71,17 @@ async def rename(session: Session, command: commands.Rename) -> Outputs:
     await session.services.store.write(access.rename, session.viewer, command.mailbox, command.new)
     if session.rev2:
         new = mailboxes.canonical(command.new.removesuffix(SEPARATOR))
-        yield responses.mailbox_line(new, old=command.mailbox, utf8=True)
+        yield responses.mailbox_line(new, await _missing(session, new), old=command.mailbox, utf8=True)
     yield ok("RENAME completed")
+
+
+async def _missing(session: Session, name: str) -> tuple[str, ...]:
+    """The attribute of a name that only has mailboxes below it, as LIST shows it."""
+    try:
+        await session.services.store.read(access.find, session.viewer, name)
+    except Refused as refusal:
+        return ("\\Noselect",) if refusal.reason is Reason.NO_SUCH_MAILBOX else ()
+    return ()
 
 
 async def subscribe(session: Session, command: commands.Subscribe) -> Outputs:
