@@ -158,6 +158,7 @@ def test_a_picture_that_the_text_does_not_show_is_a_file(
     house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
     source = house.deliver(person, UNSHOWN)
     assert "piece-1.2.png" in browser.get(f"/m/message/{source}?forme=1").text
+    assert "piece-1.2.png" in browser.get(f"/m/message/{source}/imprimer?forme=1").text
     with zipfile.ZipFile(io.BytesIO(browser.get(f"/m/message/{source}/pieces.zip").content)) as saved:
         assert "piece-1.2.png" in saved.namelist()
     browser.get(f"/m/ecrire?transferer={source}")

@@ -171,17 +171,23 @@ async def _printed(services: Services, visit: Visit, found: Stored, octets: byte
     root = unpack(found.parts)
     _, formatted = plain_text.body_parts(root)
     wanted = visit.query("forme") or ("1" if visit.preferences.formatted else "0")
+    files = root.attachments()
     if formatted and wanted == "1":
         pictures = images.signed(services, visit) if remote else html_view.nowhere
-        inline = message_parts.inline_of(visit, found, root)
+        served, shown = message_parts.inline_of(visit, found, root), set[str]()
+
+        def inline(name: str) -> str:
+            shown.add(name)
+            return served(name)
+
         mark = await message_parts.link_marks(services, visit, found, octets)
         body, cut = await computed(plain_text.weight(root), _formatted, octets, formatted, inline, pictures, mark)
+        files = [*files, *message_parts.unshown(root, shown)]
     else:
         formatted = []
         body, cut = await computed(plain_text.weight(root), _text, octets, root, f"{visit.base}/ecrire?a=")
     head = message_parts.letterhead(octets, root, found)
-    attached = len(root.attachments())
-    return Printed(head, message_parts.pieces(root), attached, body, bool(formatted), cut)
+    return Printed(head, message_parts.pieces_of(files), len(files), body, bool(formatted), cut)
 
 
 def _text(octets: bytes, root: Part, compose: str) -> tuple[Markup, bool]:
