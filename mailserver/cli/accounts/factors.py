@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mailserver.cli.accounts.desk import Name
+from mailserver.cli.open_delivery import open_delivery
 from mailserver.cli.shared import AsJson, InstanceDir, date, open_store, origin, run, settings_of
 from mailserver.delivery import Delivery
 from mailserver.foundation.settings import Settings
@@ -22,7 +23,6 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Directory, Principal
 from mailserver.notices.accounts.protection import Change
 from mailserver.outbound.submission.submit import Submission
-from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.account.devices import Device
 from mailserver.store.engine.transactions import Store
 from mailserver.texts.command_line import _
@@ -106,21 +106,17 @@ def _with(settings: Settings, name: str, work: Callable[[Principal, _Desk], Awai
 
     async def opened() -> T:
         async with open_store(settings) as store:
-            directory = make_directory(settings, store, store.clock)
-            try:
+            with open_delivery(settings, store) as (directory, delivery):
                 person = await directory.find(name)
                 if person is None:
                     raise Refused(Reason.NOT_FOUND, _("{name} : ce compte n’existe pas", name=name))
-                return await work(person, _desk(settings, store, directory))
-            finally:
-                directory.close()
+                return await work(person, _desk(settings, store, directory, delivery))
 
     return run(opened)
 
 
-def _desk(settings: Settings, store: Store, directory: Directory) -> _Desk:
+def _desk(settings: Settings, store: Store, directory: Directory, delivery: Delivery) -> _Desk:
     proofs, clock = Proofs(settings.secret("hmac")), store.clock
-    delivery = Delivery(settings=settings, store=store, directory=directory, clock=clock, changes=store.changes)
     submission = Submission(settings=settings, store=store, directory=directory, delivery=delivery, clock=clock)
     return _Desk(
         Factors(settings=settings, store=store, clock=clock, proofs=proofs),

@@ -3,15 +3,13 @@
 import asyncio
 import sys
 from collections.abc import Callable
-from contextlib import closing
 
+from mailserver.cli.open_delivery import open_delivery
 from mailserver.cli.shared import open_store
-from mailserver.delivery import Delivery
 from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.model.errors import Refused, Temporary
 from mailserver.notices.house import House, house_of
 from mailserver.outbound.submission.submit import Submission
-from mailserver.runtime.directory_adapter import make_directory
 from mailserver.texts.command_line import _, of_error
 
 TOKEN_OCTETS = 12
@@ -32,8 +30,7 @@ def send(settings: Settings, write: Write) -> None:
 async def _send(settings: Settings, write: Write) -> None:
     async with open_store(settings) as store:
         clock = store.clock
-        with closing(make_directory(settings, store, clock)) as directory:
-            delivery = Delivery(settings=settings, store=store, directory=directory, clock=clock, changes=store.changes)
+        with open_delivery(settings, store) as (directory, delivery):
             submission = Submission(
                 settings=settings,
                 store=store,

@@ -1,7 +1,6 @@
 """`mailserver list held|approve|reject`: what moderated lists hold for their owners."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -10,10 +9,9 @@ import typer
 
 from directory.lists import rosters
 from mailserver.cli.lists.common import as_text, own, whole_address
+from mailserver.cli.open_delivery import open_delivery
 from mailserver.cli.shared import AsJson, InstanceDir, origin, with_help, with_store
-from mailserver.delivery import Delivery
 from mailserver.delivery.held.moderation import Moderation
-from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue.held import moderation_queue
 from mailserver.store.queue.held.moderation_queue import Held
@@ -72,10 +70,7 @@ def _moderating(directory: Path, work: Callable[[Moderation], Awaitable[T]]) -> 
     settings = own(directory)
 
     async def opened(store: Store) -> T:
-        with closing(make_directory(settings, store, store.clock)) as people:
-            delivery = Delivery(
-                settings=settings, store=store, directory=people, clock=store.clock, changes=store.changes
-            )
+        with open_delivery(settings, store) as (people, delivery):
             desk = Moderation(settings=settings, store=store, directory=people, delivery=delivery, clock=store.clock)
             return await work(desk)
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -10,11 +9,10 @@ from typing import Annotated, TypeVar
 import typer
 
 from mailserver.cli.accounts.desk import Desk, at_desk
+from mailserver.cli.open_delivery import open_delivery
 from mailserver.cli.shared import AsJson, InstanceDir, date, fail, origin, settings_of, with_help, with_store
-from mailserver.delivery import Delivery
 from mailserver.delivery.held.infected import InfectedMail
 from mailserver.inbound.junk import teaching
-from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import junk
 from mailserver.store.mail.junk import ACADEMY
@@ -194,10 +192,7 @@ def _deciding(directory: Path, work: Callable[[InfectedMail], Awaitable[T]]) -> 
     settings = settings_of(directory)
 
     async def opened(store: Store) -> T:
-        with closing(make_directory(settings, store, store.clock)) as people:
-            delivery = Delivery(
-                settings=settings, store=store, directory=people, clock=store.clock, changes=store.changes
-            )
+        with open_delivery(settings, store) as (_people, delivery):
             return await work(InfectedMail(settings=settings, store=store, delivery=delivery, clock=store.clock))
 
     return with_store(settings, opened)

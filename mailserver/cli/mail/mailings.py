@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -10,12 +9,11 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mailserver.cli.accounts.desk import Desk, at_desk
+from mailserver.cli.open_delivery import open_delivery
 from mailserver.cli.shared import AsJson, InstanceDir, date, fail, origin, settings_of, with_help
-from mailserver.delivery import Delivery
 from mailserver.model.errors import Refused
 from mailserver.outbound.mailings.decisions import Mailings, reach_of, version_of
 from mailserver.outbound.withdrawal.service import Withdrawals
-from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.queue import mailings
 from mailserver.store.queue.mailings import Mailing, State
 from mailserver.texts.command_line import _, of_error
@@ -157,10 +155,7 @@ def _deciding(directory: Path, work: Callable[[Desk, Mailings], Awaitable[T]]) -
 
     async def opened(desk: Desk) -> T:
         store = desk.store
-        with closing(make_directory(settings, store, store.clock)) as people:
-            delivery = Delivery(
-                settings=settings, store=store, directory=people, clock=store.clock, changes=store.changes
-            )
+        with open_delivery(settings, store) as (people, delivery):
             decides = Mailings(
                 settings=settings,
                 store=store,

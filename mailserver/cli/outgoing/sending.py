@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -10,15 +9,14 @@ from typing import Annotated, TypeVar
 import typer
 
 from mailserver.cli.accounts.desk import Desk, Name, at_desk
+from mailserver.cli.open_delivery import open_delivery
 from mailserver.cli.shared import AsJson, InstanceDir, date, fail, origin, settings_of, with_help, with_store
-from mailserver.delivery import Delivery
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Refused
 from mailserver.model.rules.sentences import span
 from mailserver.model.sending.sending_limits import LONGEST, MINUTE, Marks, Usage
 from mailserver.outbound.submission.waiting.held import HeldSubmissions
 from mailserver.policy.rules.sending_limits import SendingLimits
-from mailserver.runtime.directory_adapter import make_directory
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.queue import sent_counts
 from mailserver.store.queue.held import held_submissions
@@ -270,10 +268,7 @@ def _deciding(directory: Path, work: Callable[[Desk, HeldSubmissions], Awaitable
 
     async def opened(desk: Desk) -> T:
         store = desk.store
-        with closing(make_directory(settings, store, store.clock)) as people:
-            delivery = Delivery(
-                settings=settings, store=store, directory=people, clock=store.clock, changes=store.changes
-            )
+        with open_delivery(settings, store) as (people, delivery):
             decides = HeldSubmissions(
                 settings=settings, store=store, directory=people, delivery=delivery, clock=store.clock
             )
