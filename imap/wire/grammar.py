@@ -338,7 +338,7 @@ class Cursor:
         """A mailbox name as Unicode text; INBOX in capitals."""
         name = names.decode(self.name(self.astring()), self.utf8)
         if not name:
-            raise BadSyntax("Empty mailbox name")
+            raise names.BadName("Empty mailbox name")
         return name
 
     def list_mailbox(self) -> str | None:

@@ -72,7 +72,7 @@ def encode(name: str, utf8: bool = False) -> bytes:
 def decode(octets: bytes, utf8: bool = False) -> str:
     """A name or pattern from an astring's octets; INBOX in any case becomes INBOX, also as a first level."""
     if len(octets) > MAX_NAME:
-        raise BadSyntax("Mailbox name is too long")
+        raise BadName("Mailbox name is too long")
     if utf8 or not octets.isascii():
         try:
             name = octets.decode("utf-8")

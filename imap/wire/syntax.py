@@ -158,7 +158,7 @@ def _create(cursor: Cursor) -> Command:
         cursor.expect(b")")
     name = mailbox.removesuffix("/")
     if not name:
-        raise BadSyntax("Empty mailbox name")
+        raise BadName("Empty mailbox name")
     return Create(name, uses)
 
 

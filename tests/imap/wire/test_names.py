@@ -89,7 +89,8 @@ def test_control_characters_in_names_are_refused(name: str) -> None:
 
 
 def test_endless_name_is_refused() -> None:
-    with pytest.raises(BadSyntax):
+    """As one that can be no mailbox's, not as a mistake of form."""
+    with pytest.raises(names.BadName):
         names.decode(b"a" * (names.MAX_NAME + 1))
 
 
