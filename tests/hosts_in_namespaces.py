@@ -12,10 +12,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from tests.harness import Instance, children_of, environment
+from mailserver.foundation.instance_lock import read_note
+from tests.harness import COMMAND_SECONDS, STOP_SECONDS, Instance, children_of, environment
 from tests.object_storage import KEY, ObjectStorage
 from tests.ports import free_port
 from tests.postgres import Postgres
+from tests.waiting import until
 
 NET = os.getpid() % 250
 STRANGER = "192.0.2.77"
@@ -74,10 +76,12 @@ class Link:
 
 
 class Host(Instance):
-    """One of them, in its namespace."""
+    """One of them, in its namespace. `program`: the folder whose service it runs; None: this checkout."""
 
-    def __init__(self, directory: Path, number: int) -> None:
+    def __init__(self, directory: Path, number: int, program: Path | None = None) -> None:
         super().__init__(directory)
+        self._program = program
+        self._relieved = False
         self.space = f"mail{os.getpid()}x{number}"
         _ip("netns", "add", self.space)
         _ip("-n", self.space, "link", "set", "lo", "up")
@@ -87,8 +91,51 @@ class Host(Instance):
     def _launch(
         self, words: Sequence[str], given: IO[str], out: IO[bytes], log: IO[bytes]
     ) -> "subprocess.Popen[bytes]":
-        command = ["ip", "netns", "exec", self.space, sys.executable, "-m", "mailserver", *words]
-        return subprocess.Popen(command, env=environment(), stdin=given, stdout=out, stderr=log)
+        command = ["ip", "netns", "exec", self.space, sys.executable, "-P", "-m", "mailserver", *words]
+        return subprocess.Popen(command, env=self._environment(), stdin=given, stdout=out, stderr=log)
+
+    def _environment(self) -> dict[str, str]:
+        if self._program is None:
+            return environment()
+        return environment() | {"PYTHONPATH": f"{self._program}{os.pathsep}{self._program / 'calendar'}"}
+
+    def init(self, *options: str) -> str:
+        output = self.command("init", "DIR", *options).stdout
+        self._choose_ports()
+        return output
+
+    def command(self, *args: object, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+        if self._program is None:
+            return super().command(*args, stdin=stdin, check=check)
+        words = [str(self.directory if arg == "DIR" else arg) for arg in args]
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "mailserver", *words],
+            env=self._environment(),
+            input=stdin or "",
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"mailserver {words} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def relieve(self) -> str:
+        """A supervisor of the program as it is installed by now takes over; what `restart` says."""
+        said = self.command("restart", "DIR", "--wait", 300).stdout
+        self._relieved = True
+        return said
+
+    def stop(self, number: int = signal.SIGTERM) -> int | None:
+        if not self._relieved:
+            return super().stop(number)
+        note = read_note(self.directory)
+        if note is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(note.pid, number)
+            until(lambda: read_note(self.directory) is None, STOP_SECONDS)
+        self._relieved = False
+        return super().stop(number)
 
     def kill(self) -> None:
         """As a host whose power fails: its workers go with it."""
@@ -116,13 +163,19 @@ class Academy:
     """Both, and what they share."""
 
     def __init__(
-        self, folder: Path, doors: Sequence[str] = ("smtp", "imaps"), *, durable: bool = False, fall: int = 2
+        self,
+        folder: Path,
+        doors: Sequence[str] = ("smtp", "imaps"),
+        *,
+        durable: bool = False,
+        fall: int = 2,
+        program: Path | None = None,
     ) -> None:
         """`doors`: what HAProxy offers, of both, and of each alone (`smtp1`). `durable`: PostgreSQL syncs.
-        `fall`: looks at a host that fail before it is taken for down."""
+        `fall`: looks at a host that fail before it is taken for down. `program`: the folder whose service they run."""
         self.folder = folder
         self._fall = fall
-        self.hosts = [Host(folder / f"host{number}", number) for number in (1, 2)]
+        self.hosts = [Host(folder / f"host{number}", number, program) for number in (1, 2)]
         shared = [host.shared.here for host in self.hosts]
         self.postgres = Postgres(folder, listen=("127.0.0.1", *shared), durable=durable)
         self.storage = ObjectStorage(folder / "objects", *shared)
@@ -186,8 +239,8 @@ class Academy:
 
 
 @contextlib.contextmanager
-def academy(folder: Path, people: Path) -> Iterator[Academy]:
-    made = Academy(folder)
+def academy(folder: Path, people: Path, program: Path | None = None) -> Iterator[Academy]:
+    made = Academy(folder, program=program)
     try:
         made.start(people)
         yield made

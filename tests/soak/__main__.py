@@ -21,8 +21,8 @@ from pathlib import Path
 import psycopg
 
 from tests.hosts_in_namespaces import Academy, academy
-from tests.runtime.test_two_hosts import PASSWORD, both_up, stored
-from tests.soak.clients import Clients
+from tests.runtime.test_two_hosts import PASSWORD, both_up
+from tests.soak.clients import Clients, amiss
 from tests.soak.faults import Faults
 from tests.soak.timings import STRETCHES, Timings
 from tests.soak.watching import Watch
@@ -77,7 +77,7 @@ def _soak(served: Academy, users: list[str], chosen: argparse.Namespace) -> list
         return [f"a host did not come back: {faults.failed}"]
     both_up(served)
     _wait_for_index(served.database)
-    found = list(_of_mail(served, users, clients.acknowledged))
+    found = list(amiss(served, users, clients.acknowledged))
     found += [*_of_waits(timings, watch, seconds), *_of_growth(watch)]
     _tell(timings, watch, faults, clients, seconds)
     if chosen.json:
@@ -89,19 +89,6 @@ def _wait_for_index(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         waiting = "SELECT count(*) FROM content WHERE indexed = 0"
         until(lambda: connection.execute(waiting).fetchone() == (0,), SETTLE_SECONDS)
-
-
-def _of_mail(served: Academy, users: list[str], acknowledged: dict[str, str]) -> Iterator[str]:
-    """What was acknowledged and is not there; what is there twice. Both hosts say the same."""
-    for user in users:
-        found = stored(served, user, "imaps1")
-        if found != stored(served, user, "imaps2"):
-            yield f"{user}: the hosts do not agree"
-        lost = {token for token, owner in acknowledged.items() if owner == user} - set(found)
-        if lost:
-            yield f"{user}: lost {sorted(lost)[:5]} of {len(lost)}"
-        if doubled := [token for token, count in found.items() if count > 1]:
-            yield f"{user}: doubled {doubled[:5]} of {len(doubled)}"
 
 
 def _taken(watch: Watch, seconds: float) -> list[float]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from tests.hosts_in_namespaces import Academy
-from tests.runtime.test_two_hosts import DIED, logged_in, mail
+from tests.runtime.test_two_hosts import DIED, logged_in, mail, stored
 from tests.soak.timings import Timings
 
 LOST = (*DIED, imaplib.IMAP4.error)
@@ -114,3 +114,16 @@ class Clients:
         else:
             client.noop()
         self._timings.took(kind, time.monotonic() - began)
+
+
+def amiss(served: Academy, users: list[str], acknowledged: dict[str, str]) -> Iterator[str]:
+    """What was acknowledged and is not there; what is there twice. Both hosts say the same."""
+    for user in users:
+        found = stored(served, user, "imaps1")
+        if found != stored(served, user, "imaps2"):
+            yield f"{user}: the hosts do not agree"
+        lost = {token for token, owner in acknowledged.items() if owner == user} - set(found)
+        if lost:
+            yield f"{user}: lost {sorted(lost)[:5]} of {len(lost)}"
+        if doubled := [token for token, count in found.items() if count > 1]:
+            yield f"{user}: doubled {doubled[:5]} of {len(doubled)}"
