@@ -107,7 +107,7 @@ async def start(
 ) -> Door:
     """Open the embedded directory's LDAP door on the sockets 'ldap' and 'ldaps'.
 
-    With an external directory there is nothing here to serve: the sockets are closed again.
+    With an external directory the settings have none.
     Raises SettingsError when a file of the instance cannot be used.
     """
     tree = Tree(settings.ldap_base, settings.domain)
@@ -127,8 +127,6 @@ async def start(
     )
     door = Door(settings, services, certificate)
     for name, tls in (("ldap", False), ("ldaps", True)):
-        if settings.ldap is None and name in sockets:
+        if name in sockets:
             door.listen(sockets[name], tls=tls)
-        for sock in sockets.get(name, ()) if settings.ldap is not None else ():
-            sock.close()
     return door

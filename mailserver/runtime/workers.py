@@ -24,6 +24,8 @@ from mailserver.runtime.reload import Reload
 
 ALIVE_SECONDS = 1.0
 """Between two words to the watchdog of a service manager."""
+FIRST_PROCESS = 1
+"""Of a container: the kernel ends all others when it ends."""
 
 
 class Supervisor:
@@ -132,6 +134,9 @@ class Supervisor:
 
     def _start_successor(self) -> None:
         if self._successor is not None:
+            return
+        if os.getpid() == FIRST_PROCESS:
+            self._stay("a container ends with its first process, and whoever took over would with it: start it again")
             return
         try:
             self._successor = Successor(self._again, self._ports, self._lock)

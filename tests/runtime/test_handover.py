@@ -21,6 +21,7 @@ import pytest
 from mailserver import __version__
 from mailserver.foundation.host_processes import RELAY
 from mailserver.foundation.instance_lock import read_note
+from mailserver.runtime.processes import LEAVE_SIGNAL
 from mailserver.runtime.watchdog import state_of
 from smtp.relay.queue_runner import STOP_SECONDS
 from tests.harness import (
@@ -218,6 +219,36 @@ def test_a_restart_refuses_and_resets_nobody_in_a_thousand_attempts(served: Serv
     until(lambda: not is_there(before))
     assert served.imap("edupont").logout()[0] == "BYE"
     assert "Traceback" not in served.log_text()
+
+
+class InContainer(Served):
+    """The first process of a process namespace of its own."""
+
+    def _launch(
+        self, words: Sequence[str], given: IO[str], out: IO[bytes], log: IO[bytes]
+    ) -> "subprocess.Popen[bytes]":
+        alone = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        command = [*alone, sys.executable, "-m", "mailserver", *words]
+        return subprocess.Popen(command, cwd=ROOT, env=environment(), stdin=given, stdout=out, stderr=log)
+
+
+@pytest.mark.needs("root")
+def test_the_first_process_of_a_container_stays(fresh: Callable[..., Instance], tmp_path: Path) -> None:
+    """Its end would be that of whoever took over."""
+    served = InContainer(tmp_path / "served")
+    served.copy_of(fresh("--demo"))
+    served.start("--workers", "1")
+    (first,) = started_by(served.pid)
+    try:
+        os.kill(first, LEAVE_SIGNAL)
+        until(lambda: "a container ends with its first process" in served.log_text())
+        with served.imap("edupont") as client:
+            assert client.select("INBOX")[0] == "OK"
+        assert is_there(first)
+    finally:
+        os.kill(first, signal.SIGTERM)
+        until(lambda: not is_there(first))
+        served.stop()
 
 
 @pytest.mark.long

@@ -33,6 +33,8 @@ from tests.waiting import until
 STEP_SECONDS = 300.0
 SECONDS = 600.0
 """What the run takes at most, for the timings."""
+LAST_LINES = 60
+"""Of the logs, where a step fails."""
 BAD = ("Traceback", '"level": "error"', " error ")
 
 
@@ -52,7 +54,12 @@ def main() -> int:
     installed = Installed(folder, chosen.commit)
     try:
         with academy(folder, people, installed.link) as served:
-            faults = list(Upgrade(served, installed, users, chosen.messages).run())
+            try:
+                faults = list(Upgrade(served, installed, users, chosen.messages).run())
+            except AssertionError:
+                for host in served.hosts:
+                    print(f"{host.directory.name}:", *host.log_text().splitlines()[-LAST_LINES:], sep="\n")
+                raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for fault in faults:

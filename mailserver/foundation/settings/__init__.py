@@ -183,6 +183,14 @@ class Settings(Section):
     """The instance's folder; not written in the file."""
 
     @model_validator(mode="after")
+    def _close_doors(self) -> Self:
+        """A directory of its own is asked at its own doors: ours stay closed, and it may have their ports."""
+        if self.ldap is not None:
+            closed = self.listen.model_copy(update={"ldap": 0, "ldaps": 0})
+            object.__setattr__(self, "listen", closed)  # frozen for everybody else
+        return self
+
+    @model_validator(mode="after")
     def _check_scram(self) -> Self:
         """In a directory of its own right passwords change behind our back: a verifier would outlive its password."""
         if self.login.scram and self.ldap is not None:
