@@ -21,6 +21,7 @@ from mailserver.texts.languages import ENGLISH, FRENCH
 from mailserver.texts.text import Text
 
 MAX_LETTERS = 2500
+_SHEET = resources.files("directory.issuing").joinpath("letter.typ").read_bytes()
 """Pages of one document: the largest school fits."""
 _SUMMARY = {
     False: N_(
@@ -87,17 +88,16 @@ def render(letters: Sequence[Letter], connection: Connection, printed_by: str, t
         ),
         "letters": [_page(letter, connection, printed_by, today) for letter in letters],
     }
-    source = resources.files("directory.issuing").joinpath("letter.typ").read_bytes()
     inputs = {"sheet": json.dumps(sheet)}
     try:
-        return _document(source, inputs, accessible=True)
+        return _document(inputs, accessible=True)
     except typst.TypstError:
         # A name in a script that no font here has: the standard refuses it, and the person still needs a letter.
-        return _document(source, inputs, accessible=False)
+        return _document(inputs, accessible=False)
 
 
-def _document(source: bytes, inputs: dict[str, str], *, accessible: bool) -> bytes:
-    pdf = typst.compile(source, format="pdf", sys_inputs=inputs, pdf_standards=["ua-1"] if accessible else [])
+def _document(inputs: dict[str, str], *, accessible: bool) -> bytes:
+    pdf = typst.compile(_SHEET, format="pdf", sys_inputs=inputs, pdf_standards=["ua-1"] if accessible else [])
     if not isinstance(pdf, bytes):
         raise TypeError("typst gave no document")
     return pdf

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 from mailserver.foundation.network.listeners import Sockets
 from mailserver.foundation.network.peers import Peers
 from mailserver.runtime.composition import Ground, Services
+from mailserver.store.engine import migrate
 
 if TYPE_CHECKING:
     from smtp.relay.queue_runner import Relay
@@ -36,12 +37,17 @@ class Door(Protocol):
 
 
 def load() -> None:
-    """Import what the doors need, once for all workers that are forked afterwards.
+    """Import what the doors need, and read what belongs to the code, once for all workers that are forked afterwards.
 
-    They share the memory of the code, and one that replaces a dead one serves in a fraction of the time.
+    They share the memory of it, and one that replaces a dead one serves in a fraction of the time. It serves this
+    version, whatever an upgrade has put in the place of our files meanwhile: until a restart both have to go on.
     """
     for name in DOORS:
         importlib.import_module(name)
+    import webui.app.server
+
+    webui.app.server.read_files()
+    migrate.newest()
 
 
 async def start(services: Services, sockets: Sockets) -> list[Door]:

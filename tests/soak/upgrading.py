@@ -1,6 +1,6 @@
 """Two hosts of an older version, at work, are relieved by this checkout's one after the other, and brought back.
 
-python -m tests.soak.upgrading COMMIT [--users 6] [--messages 100]
+python -m tests.soak.upgrading COMMIT [--users 6] [--messages 100] [--spare]
 
 As root, with git, PostgreSQL, HAProxy and iproute2. The steps are those of the guide ("Relieve without a stop", "Go
 back"): what is installed is replaced under a service that runs, a worker ends meanwhile and is replaced, the plan is
@@ -43,6 +43,7 @@ def main() -> int:
     parser.add_argument("commit", help="of the version before")
     parser.add_argument("--users", type=int, default=6)
     parser.add_argument("--messages", type=int, default=100, help="acknowledged between two steps")
+    parser.add_argument("--spare", action="store_true", help="kill no worker: of a version that stops then")
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="on a real disk")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
@@ -55,7 +56,7 @@ def main() -> int:
     try:
         with academy(folder, people, installed.link) as served:
             try:
-                faults = list(Upgrade(served, installed, users, chosen.messages).run())
+                faults = list(Upgrade(served, installed, users, chosen.messages, spare=chosen.spare).run())
             except AssertionError:
                 for host in served.hosts:
                     print(f"{host.directory.name}:", *host.log_text().splitlines()[-LAST_LINES:], sep="\n")
@@ -101,11 +102,12 @@ class Installed:
 class Upgrade:
     """The steps, with clients at work."""
 
-    def __init__(self, served: Academy, installed: Installed, users: list[str], messages: int) -> None:
+    def __init__(self, served: Academy, installed: Installed, users: list[str], messages: int, *, spare: bool) -> None:
         self._served = served
         self._installed = installed
         self._users = users
         self._messages = messages
+        self._spare = spare
         self._timings = Timings(SECONDS)
         self._clients = Clients(served, users, self._timings, seed=1)
         self._broken = 0
@@ -127,8 +129,9 @@ class Upgrade:
         yield from self._went_on("at work")
         self._installed.newer()
         yield from self._went_on("installed beside it")
-        os.kill(workers_of(two)[0], signal.SIGKILL)
-        yield from self._went_on("a worker was killed and replaced", killed=True)
+        if not self._spare:
+            os.kill(workers_of(two)[0], signal.SIGKILL)
+            yield from self._went_on("a worker was killed and replaced", killed=True)
         plan = one.command("upgrade", "DIR", "--plan").stdout
         print(plan)
         for host in (one, two):

@@ -45,7 +45,7 @@ from mailserver.policy.viewers import Sharing
 from mailserver.previews.service import Previews
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail.messages import Quota
-from webui.http.assets import Assets
+from webui.http.assets import Assets, shipped
 from webui.http.keys import Keys
 from webui.page.context import FilterServices, Services, WaitingMail
 from webui.page.language import languages
@@ -65,7 +65,7 @@ def services_of(
 ) -> Services:
     """All of them."""
     keys = Keys(settings.secret("hmac"), clock)
-    assets = Assets()
+    assets = shipped()
     spoken = languages(settings.web.timezone)
     board = Announcements(store=store, clock=clock, changes=store.changes)
     books = AddressBooks(store)

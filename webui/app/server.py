@@ -25,8 +25,10 @@ from mailserver.model.identity import Directory
 from mailserver.outbound.submission.submit import Submission
 from mailserver.store.engine.transactions import Store
 from webui.app import asgi as app
+from webui.http import assets
 from webui.http.http_connection import BoundedProtocol
 from webui.http.redirect import Redirect
+from webui.page import rendering
 
 KEEP_ALIVE_SECONDS = 30
 TICK_SECONDS = 1.0
@@ -132,6 +134,12 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def read_files() -> None:
+    """Templates and static files, once for every process that is forked afterwards."""
+    rendering.templates()
+    assets.shipped()
 
 
 async def start(

@@ -5,6 +5,7 @@ our own style sheets and scripts are served as they are, icons give way to their
 `frontend/src`, which only upgrade pages and count on each other, are left out all together.
 """
 
+import functools
 import hashlib
 import json
 import re
@@ -39,7 +40,7 @@ class Asset:
 
 
 class Assets:
-    """The static files of one process."""
+    """The static files of a folder; without one, those that belong to the program."""
 
     def __init__(self, folder: Path | None = None) -> None:
         folder = folder or STATIC
@@ -96,6 +97,12 @@ class Assets:
         if codings.takes(accepted, "gzip"):
             return Response(asset.gzip, headers={**headers, "Content-Encoding": "gzip"})
         return Response(asset.plain, headers=headers)
+
+
+@functools.cache
+def shipped() -> Assets:
+    """Ours, read once: what an upgrade puts in their place while we serve is not ours."""
+    return Assets()
 
 
 def _manifest(folder: Path) -> dict[str, dict[str, object]]:

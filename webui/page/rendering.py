@@ -5,14 +5,15 @@ and `board` (what the operators tell everybody). Templates are compiled once; no
 start.
 """
 
+import functools
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from jinja2.ext import Extension
 from starlette.responses import Response
 
@@ -123,10 +124,23 @@ class Indentation(Extension):
         return re.sub(r"^[ \t]+", "", source, flags=re.MULTILINE)
 
 
+@functools.cache
+def templates() -> dict[str, str]:
+    """Their texts by name, read once: what an upgrade puts in their place while we serve is not ours."""
+    files = (path for path in TEMPLATES.rglob("*") if path.is_file())
+    return {path.relative_to(TEMPLATES).as_posix(): path.read_text(encoding="utf-8") for path in files}
+
+
+def _template(name: str) -> tuple[str, str, Callable[[], bool]] | None:
+    """As Jinja asks for one: its text, its file for tracebacks, and whether it is still that."""
+    text = templates().get(name)
+    return None if text is None else (text, str(TEMPLATES / name), lambda: True)
+
+
 def environment(language: Language, site: Site, assets: Assets) -> Environment:
     """Everything templates are made with, in one language."""
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FunctionLoader(_template),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
