@@ -21,6 +21,21 @@ DOORS = (
     "webui.app.server",
 )
 
+LIBRARIES = (
+    "babel.numbers",
+    "confusable_homoglyphs.utils",
+    "dateutil.parser",
+    "radicale.group.none",
+    "radicale.hook.none",
+    "radicale.sharing.none",
+    "radicale.web.none",
+    "twisted.internet.asyncioreactor",
+    "twisted.internet.ssl",
+    "twisted.internet.unix",
+    "uvicorn.lifespan.off",
+)
+"""What libraries import only once it is needed: an upgrade may have another version of it by then."""
+
 
 class Door(Protocol):
     """A protocol that listens."""
@@ -42,7 +57,7 @@ def load() -> None:
     They share the memory of it, and one that replaces a dead one serves in a fraction of the time. It serves this
     version, whatever an upgrade has put in the place of our files meanwhile: until a restart both have to go on.
     """
-    for name in DOORS:
+    for name in (*DOORS, *LIBRARIES):
         importlib.import_module(name)
     import webui.app.server
 
