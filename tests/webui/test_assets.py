@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.webui.house import House, Visitor
-from webui.http import assets
+from webui.app import composition
 from webui.http.assets import STATIC, Assets
 
 FRONT_END = STATIC.parent / "frontend"
@@ -30,7 +30,7 @@ def bare_house(
     plain: Path, tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[House]:
     """A house whose front end was never built."""
-    monkeypatch.setattr(assets, "STATIC", plain)
+    monkeypatch.setattr(composition, "shipped", lambda: Assets(plain))
     made = House(tmp_path_factory.mktemp("bare"), sqlite_template)
     yield made
     made.close()
