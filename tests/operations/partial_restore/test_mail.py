@@ -89,6 +89,7 @@ def test_what_is_missing_comes_back_beside_what_is_there(academy: Academy, tmp_p
         assert sorted(found) == sorted(sent)
         assert len(notices(client)) <= len(trees), "a restore that goes on tells nobody again"
         assert notices(client)
+    back.stop()
 
 
 def killed_in_between(academy: Academy) -> None:
