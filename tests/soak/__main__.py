@@ -21,8 +21,8 @@ from pathlib import Path
 import psycopg
 
 from tests.hosts_in_namespaces import Academy, academy
-from tests.runtime.test_two_hosts import PASSWORD, both_up
-from tests.soak.clients import Clients, amiss
+from tests.runtime.test_two_hosts import both_up
+from tests.soak.clients import Clients, amiss, made_up
 from tests.soak.faults import Faults
 from tests.soak.timings import STRETCHES, Timings
 from tests.soak.watching import Watch
@@ -35,7 +35,6 @@ MOST_TAKEN = 0.1
 FEWEST = 30
 """Requests of a stretch from which a percentile says something."""
 SETTLE_SECONDS = 120.0
-HEAD = "given_name,surname,birth_date,role,numen,ine,uai,discipline,login,password\n"
 
 
 def main() -> int:
@@ -51,9 +50,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     folder = Path(tempfile.mkdtemp(prefix="soak-", dir=chosen.folder))
     folder.chmod(0o755)
-    users = ["ada", *(f"u{number:03}" for number in range(1, chosen.users))]  # `is_up` writes to ada
-    people = folder / "people.csv"
-    people.write_text(HEAD + "".join(f"Essai,{user},1980-01-01,teacher,,,,,{user},{PASSWORD}\n" for user in users))
+    users, people = made_up(folder, chosen.users)
     try:
         with academy(folder, people) as served:
             faults = _soak(served, users, chosen)

@@ -7,9 +7,10 @@ import smtplib
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.hosts_in_namespaces import Academy
-from tests.runtime.test_two_hosts import DIED, logged_in, mail, stored
+from tests.runtime.test_two_hosts import DIED, PASSWORD, logged_in, mail, stored
 from tests.soak.timings import Timings
 
 LOST = (*DIED, imaplib.IMAP4.error)
@@ -22,6 +23,16 @@ STEPS = 40
 PAUSE = 0.2
 """Seconds between two requests: somebody reads."""
 JOIN_SECONDS = 120.0
+
+HEAD = "given_name,surname,birth_date,role,numen,ine,uai,discipline,login,password\n"
+
+
+def made_up(folder: Path, count: int) -> tuple[list[str], Path]:
+    """So many logins, and the file that they are imported by."""
+    users = ["ada", *(f"u{number:03}" for number in range(1, count))]  # `is_up` writes to ada
+    people = folder / "people.csv"
+    people.write_text(HEAD + "".join(f"Essai,{user},1980-01-01,teacher,,,,,{user},{PASSWORD}\n" for user in users))
+    return users, people
 
 
 class Clients:

@@ -24,9 +24,8 @@ from pathlib import Path
 from tests.harness import workers_of
 from tests.hatchery import ROOT
 from tests.hosts_in_namespaces import Academy, Host, academy
-from tests.runtime.test_two_hosts import PASSWORD, both_up
-from tests.soak.__main__ import HEAD
-from tests.soak.clients import Clients, amiss
+from tests.runtime.test_two_hosts import both_up
+from tests.soak.clients import Clients, amiss, made_up
 from tests.soak.timings import Timings
 from tests.waiting import until
 
@@ -35,7 +34,8 @@ SECONDS = 600.0
 """What the run takes at most, for the timings."""
 LAST_LINES = 60
 """Of the logs, where a step fails."""
-BAD = ("Traceback", '"level": "error"', " error ")
+BAD = ("Traceback", "[error", "[critical")
+"""In lines of a log."""
 
 
 def main() -> int:
@@ -49,9 +49,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     folder = Path(tempfile.mkdtemp(prefix="upgrading-", dir=chosen.folder))
     folder.chmod(0o755)
-    users = ["ada", *(f"u{number:03}" for number in range(1, chosen.users))]  # `is_up` writes to ada
-    people = folder / "people.csv"
-    people.write_text(HEAD + "".join(f"Essai,{user},1980-01-01,teacher,,,,,{user},{PASSWORD}\n" for user in users))
+    users, people = made_up(folder, chosen.users)
     installed = Installed(folder, chosen.commit)
     try:
         with academy(folder, people, installed.link) as served:
