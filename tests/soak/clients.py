@@ -3,10 +3,12 @@
 import contextlib
 import imaplib
 import random
+import re
 import smtplib
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.hosts_in_namespaces import Academy
@@ -20,6 +22,9 @@ LARGE_EACH = 8
 """Of so many messages one is large enough to lie in object storage."""
 STEPS = 40
 """Requests of one IMAP session."""
+OLDEST = 50
+"""Messages that somebody deletes at once."""
+UID_AND_TOKEN = re.compile(rb"UID (\d+).*?X-Token: (\S+)", re.DOTALL)
 PAUSE = 0.2
 """Seconds between two requests: somebody reads."""
 JOIN_SECONDS = 120.0
@@ -36,18 +41,33 @@ def made_up(folder: Path, count: int) -> tuple[list[str], Path]:
 
 
 class Clients:
-    """All of them, until `stop`."""
+    """All of them. Who has more than `kept` messages in the inbox deletes the oldest."""
 
-    def __init__(self, academy: Academy, users: list[str], timings: Timings, seed: int) -> None:
+    def __init__(self, academy: Academy, users: list[str], timings: Timings, seed: int, kept: int) -> None:
         self._academy = academy
         self._users = users
         self._timings = timings
+        self._kept = kept
         self._dice = random.Random(seed)
         self._numbers = iter(range(1 << 40))
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self.acknowledged: dict[str, str] = {}
-        """Whose mailbox has to have it, by token."""
+        """Whose mailbox has to have it, unless it was deleted, by token."""
+        self._deleting: set[str] = set()
+        """Tokens that somebody has asked to delete, answered or not."""
+        self._deleted: set[str] = set()
+        """Those of them that the server said are gone."""
+
+    def fill(self) -> None:
+        """Everybody's inbox, with as many as are kept."""
+        with ThreadPoolExecutor(len(self._users)) as threads:
+            list(threads.map(self._fill, self._users))
+
+    def _fill(self, user: str) -> None:
+        with logged_in(self._academy, user) as client:
+            for _ in range(self._kept):
+                assert self._append(client, user), client
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
@@ -99,7 +119,10 @@ class Clients:
                             break
                         told = client.response("EXISTS")[1][-1]
                         count = int(told) if told else count
-                        self._step(client, user, dice, count)
+                        if count >= self._kept + OLDEST:
+                            self._delete_oldest(client)
+                        else:
+                            self._step(client, user, dice, count)
             except LOST:
                 self._timings.broke("IMAP")
                 self._stopping.wait(PAUSE)
@@ -119,22 +142,47 @@ class Clients:
         elif kind == "search":
             client.search(None, "SUBJECT", user)
         elif kind == "append":
-            token, _ = self._token(user)
-            if client.append("INBOX", "", "", mail(token, SMALL))[0] == "OK":
-                self.acknowledged[token] = user
+            self._append(client, user)
         else:
             client.noop()
         self._timings.took(kind, time.monotonic() - began)
 
+    def _append(self, client: imaplib.IMAP4, user: str) -> bool:
+        token, _ = self._token(user)
+        if client.append("INBOX", "", "", mail(token, SMALL))[0] != "OK":
+            return False
+        self.acknowledged[token] = user
+        return True
 
-def amiss(served: Academy, users: list[str], acknowledged: dict[str, str]) -> Iterator[str]:
-    """What was acknowledged and is not there; what is there twice. Both hosts say the same."""
-    for user in users:
-        found = stored(served, user, "imaps1")
-        if found != stored(served, user, "imaps2"):
-            yield f"{user}: the hosts do not agree"
-        lost = {token for token, owner in acknowledged.items() if owner == user} - set(found)
-        if lost:
-            yield f"{user}: lost {sorted(lost)[:5]} of {len(lost)}"
-        if doubled := [token for token, count in found.items() if count > 1]:
-            yield f"{user}: doubled {doubled[:5]} of {len(doubled)}"
+    def _delete_oldest(self, client: imaplib.IMAP4) -> None:
+        began = time.monotonic()
+        _, found = client.fetch(f"1:{OLDEST}", "(UID BODY.PEEK[HEADER.FIELDS (X-TOKEN)])")
+        pairs = [named.groups() for part in found if isinstance(part, tuple) and (named := _named(part))]
+        uids, tokens = ",".join(uid.decode() for uid, _ in pairs), {token.decode() for _, token in pairs}
+        self._deleting |= tokens
+        client.uid("STORE", uids, "+FLAGS.SILENT", "\\Deleted")
+        if client.uid("EXPUNGE", uids)[0] == "OK":
+            self._deleted |= tokens
+        self._timings.took("delete", time.monotonic() - began)
+        client.select("INBOX")  # numbers are new
+
+    def amiss(self) -> Iterator[str]:
+        """What was acknowledged and is not there, what is there twice, or again. Both hosts say the same."""
+        for user in self._users:
+            found = stored(self._academy, user, "imaps1")
+            if found != stored(self._academy, user, "imaps2"):
+                yield f"{user}: the hosts do not agree"
+            own = {token for token, owner in self.acknowledged.items() if owner == user}
+            faults = {
+                "lost": own - self._deleting - set(found),
+                "doubled": {token for token, count in found.items() if count > 1},
+                "came back": self._deleted & set(found),
+            }
+            for what, tokens in faults.items():
+                if tokens:
+                    yield f"{user}: {what} {sorted(tokens)[:5]} of {len(tokens)}"
+        print(f"{len(self.acknowledged)} messages acknowledged, {len(self._deleted)} of them deleted")
+
+
+def _named(part: tuple[bytes, bytes]) -> re.Match[bytes] | None:
+    return UID_AND_TOKEN.search(b" ".join(part))

@@ -30,6 +30,10 @@ class Timings:
         self.broken: Counter[str] = Counter()
         """Requests that ended with their connection, and were made again."""
 
+    def begin(self) -> None:
+        """The first stretch, once all is prepared."""
+        self._began = time.monotonic()
+
     def took(self, kind: str, seconds: float) -> None:
         at = int((time.monotonic() - self._began) / self._seconds * STRETCHES)
         with self._lock:

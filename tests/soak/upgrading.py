@@ -25,13 +25,15 @@ from tests.harness import workers_of
 from tests.hatchery import ROOT
 from tests.hosts_in_namespaces import Academy, Host, academy
 from tests.runtime.test_two_hosts import both_up
-from tests.soak.clients import Clients, amiss, made_up
+from tests.soak.clients import Clients, made_up
 from tests.soak.timings import Timings
 from tests.waiting import until
 
 STEP_SECONDS = 300.0
 SECONDS = 600.0
 """What the run takes at most, for the timings."""
+KEPT = 50
+"""Messages in each inbox."""
 LAST_LINES = 60
 """Of the logs, where a step fails."""
 BAD = ("Traceback", "[error", "[critical")
@@ -107,7 +109,7 @@ class Upgrade:
         self._messages = messages
         self._spare = spare
         self._timings = Timings(SECONDS)
-        self._clients = Clients(served, users, self._timings, seed=1)
+        self._clients = Clients(served, users, self._timings, seed=1, kept=KEPT)
         self._broken = 0
 
     def run(self) -> Iterator[str]:
@@ -115,12 +117,11 @@ class Upgrade:
         with self._clients.at_work():
             yield from self._steps()
         both_up(self._served)
-        yield from amiss(self._served, self._users, self._clients.acknowledged)
+        yield from self._clients.amiss()
         for host in self._served.hosts:
             wrong = [line for line in host.log_text().splitlines() if any(bad in line for bad in BAD)]
             for line in wrong[:10]:
                 yield f"log of {host.directory.name}: {line[:300]}"
-        print(f"{len(self._clients.acknowledged)} messages acknowledged")
 
     def _steps(self) -> Iterator[str]:
         one, two = self._served.hosts
