@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from directory.lists import virtual_lists
+from directory.lists import roster_record, virtual_lists
 from mailserver.foundation.settings import Settings
 from mailserver.model import selection
 from mailserver.model.address import parse
@@ -28,8 +28,6 @@ MIN_SIZE = 10 * 1024
 MAX_SIZE = 1024 * 1024 * 1024
 """Octets of a list's own bound on messages; that of the house holds besides."""
 MAX_HOURLY = 10_000
-HOLDERS_SAID = 5
-"""Holders of a box that one row of the record names: as many as it has room for."""
 OWNER_SUFFIXES = ("-bounces", "-owner")
 """Ends of addresses that lead to a list's owners."""
 ROLE_ADDRESSES = ("postmaster", "abuse")
@@ -190,6 +188,18 @@ def make(tx: Tx, list_settings: ListSettings, wanted: NewList, origin: Origin) -
         check_holders(tx, wanted.members)
         boxes.ensure(tx, wanted.address)
     audit.record(tx, origin, Action.LIST_CHANGED, 0, Cause("list-made", address=wanted.address))
+    _record_first(tx, wanted, origin)
+
+
+def _record_first(tx: Tx, wanted: NewList, origin: Origin) -> None:
+    """Who is in a list from its first day on."""
+    entry = require(tx, wanted.address)
+    if entry.kind is ListKind.FUNCTION:
+        roster_record.holders(tx, entry, {}, origin)
+    else:
+        roster_record.people(tx, entry.address, roster_record.MEMBERS, (), wanted.members, origin)
+    roster_record.people(tx, entry.address, roster_record.OWNERS, (), wanted.owners, origin)
+    roster_record.people(tx, entry.address, roster_record.WRITERS, (), wanted.named, origin)
 
 
 def _usual_writers(kind: ListKind, uai: str) -> Writers:
@@ -232,12 +242,7 @@ def change(tx: Tx, list_settings: ListSettings, address: str, wanted: ListChange
     _check_terms(entry.kind, wanted.answers or Answers.AUTHOR, wanted.ends or 0)
     if values:
         lists.change(tx, entry.address, values)
-    if wanted.owners is not None:
-        check_known(tx, list_settings, wanted.owners)
-        lists.set_owners(tx, entry.address, list_settings.fold_all(wanted.owners))
-    if wanted.named is not None:
-        check_known(tx, list_settings, wanted.named)
-        lists.set_writers(tx, entry.address, list_settings.fold_all(wanted.named))
+    _set_people(tx, list_settings, entry, wanted, origin)
     said = (
         *sorted(values),
         *(["owners"] if wanted.owners is not None else []),
@@ -250,6 +255,22 @@ def change(tx: Tx, list_settings: ListSettings, address: str, wanted: ListChange
         detail = Cause("list-archive-opened", address=address, readers=(readers,), count=older)
         audit.record(tx, origin, Action.LIST_CHANGED, 0, detail)
     return older
+
+
+def _set_people(
+    tx: Tx, list_settings: ListSettings, entry: lists.ListEntry, wanted: ListChange, origin: Origin
+) -> None:
+    """Owners and named writers, each on record by name. Raises Refused(LIMIT | NO_SUCH_RECIPIENT)."""
+    if wanted.owners is not None:
+        check_known(tx, list_settings, wanted.owners)
+        before, after = lists.owners(tx, entry), list_settings.fold_all(wanted.owners)
+        lists.set_owners(tx, entry.address, after)
+        roster_record.people(tx, entry.address, roster_record.OWNERS, before, after, origin)
+    if wanted.named is not None:
+        check_known(tx, list_settings, wanted.named)
+        before, after = lists.named_writers(tx, entry.address), list_settings.fold_all(wanted.named)
+        lists.set_writers(tx, entry.address, after)
+        roster_record.people(tx, entry.address, roster_record.WRITERS, before, after, origin)
 
 
 def _opening(tx: Tx, entry: lists.ListEntry, wanted: ListChange) -> dict[str, str | int]:
@@ -385,41 +406,41 @@ def hold(
     for words in held.values():
         if not words or not set(words) <= WORDS.keys():
             raise Refused(Reason.INVALID, f"a holder's words are of {', '.join(WORDS)}")
+    before = dict(lists.holders(tx, entry.address))
     _edit_checked(tx, list_settings, address, tuple(held), removed, origin)
     ordered = {address: " ".join(word for word in WORDS if word in words) for address, words in held.items()}
     lists.set_rights(tx, entry.address, ordered)
-    _record_holders(tx, entry, ordered, origin)
-
-
-def _record_holders(tx: Tx, entry: lists.ListEntry, words: Mapping[str, str], origin: Origin) -> None:
-    """Each by name, in as many rows as that takes: who secures a hijacked account looks for them."""
-    said = [f"{address} {rights}" for address, rights in words.items()]
-    for start in range(0, len(said) or 1, HOLDERS_SAID):
-        detail = Cause("box-holders", address=entry.address, holders="; ".join(said[start : start + HOLDERS_SAID]))
-        audit.record(tx, origin, Action.RIGHTS_CHANGED, entry.box_id, detail)
+    roster_record.holders(tx, entry, before, origin)
 
 
 def edit_checked(
     tx: Tx, list_settings: ListSettings, address: str, add: Sequence[str], remove: Sequence[str], origin: Origin
 ) -> tuple[int, int]:
     """The same as somebody asks for it. Raises Refused(NO_SUCH_RECIPIENT), too."""
-    before = lists.get(tx, list_settings.fold(address))
-    held = {member for member, _ in lists.holders(tx, address)}
+    entry = require(tx, list_settings.fold(address))
+    if entry.kind is ListKind.FUNCTION:
+        before = dict(lists.holders(tx, entry.address))
+        done = _edit_checked(tx, list_settings, address, add, remove, origin)
+        roster_record.holders(tx, entry, before, origin)
+        return done
+    touched = tuple(dict.fromkeys((*list_settings.fold_all(add), *_spellings(list_settings, remove))))
+    held = lists.among(tx, entry.address, touched)
     done = _edit_checked(tx, list_settings, address, add, remove, origin)
-    if before is not None and before.kind is ListKind.FUNCTION:
-        new = {member: words for member, words in lists.holders(tx, address) if member not in held}
-        if new:
-            _record_holders(tx, before, new, origin)
+    now = lists.among(tx, entry.address, touched)
+    roster_record.people(tx, entry.address, roster_record.MEMBERS, held, now, origin)
     return done
+
+
+def _spellings(list_settings: ListSettings, addresses: Sequence[str]) -> tuple[str, ...]:
+    """What was put in before addresses were folded may stand in another of our domains: both."""
+    return tuple(dict.fromkeys((*addresses, *list_settings.fold_all(addresses))))
 
 
 def _edit_checked(
     tx: Tx, list_settings: ListSettings, address: str, add: Sequence[str], remove: Sequence[str], origin: Origin
 ) -> tuple[int, int]:
     check_known(tx, list_settings, add)
-    # What was put in before this rule may stand in another of our domains: both spellings go.
-    unwanted = tuple(dict.fromkeys((*remove, *list_settings.fold_all(remove))))
-    done = edit(tx, list_settings.fold(address), list_settings.fold_all(add), unwanted)
+    done = edit(tx, list_settings.fold(address), list_settings.fold_all(add), _spellings(list_settings, remove))
     audit.record(
         tx, origin, Action.LIST_CHANGED, 0, Cause("list-members", address=address, added=done[0], gone=done[1])
     )
@@ -428,7 +449,9 @@ def _edit_checked(
 
 def delete(tx: Tx, address: str, origin: Origin | None = None) -> None:
     """Delete a list; its address stays a function's. Raises Refused(NOT_FOUND)."""
-    if not lists.remove(tx, fold_login(address)):
-        raise Refused(Reason.NOT_FOUND, f"{address}: no such list")
+    entry = require(tx, address)
+    held = dict(lists.holders(tx, entry.address))
+    lists.remove(tx, entry.address)
     if origin is not None:
         audit.record(tx, origin, Action.LIST_CHANGED, 0, Cause("list-deleted", address=address))
+        roster_record.holders(tx, entry, held, origin)

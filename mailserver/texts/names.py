@@ -117,5 +117,10 @@ NAMES = {
     "academy": "toute l’académie",
     "named writers": "personnes qui peuvent écrire",
     "addresses": "adresses",
+    # what holders of a functional box may do
+    "read": "lire",
+    "write": "modifier",
+    "manage": "gérer",
+    "send": "écrire en son nom",
 }
 """To their French."""

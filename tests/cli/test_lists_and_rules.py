@@ -105,7 +105,10 @@ def test_a_functional_box_and_its_holders(academy: Instance) -> None:
     assert run(academy, "list", "holders", "DIR", "vie-scolaire", "--set", "edupont").exit_code == 2
     assert run(academy, "list", "holders", "DIR", "nothing").exit_code == 1
     history = asked(academy, "account", "log", "DIR", "--action", "rights-changed")
-    assert "edupont@ac-exemple.fr read send" in json.dumps(history, ensure_ascii=False)
+    said = json.dumps(history, ensure_ascii=False)
+    assert "edupont@ac-exemple.fr: nothing, then read, send" in said
+    assert "rleroy@ac-exemple.fr: nothing, then read, write, send" in said
+    assert "rleroy@ac-exemple.fr: read, write, send, then nothing" in said
 
 
 def test_preview_before_saving(academy: Instance) -> None:

@@ -749,6 +749,21 @@ def test_the_record_speaks_in_sentences(house: House, console: Visitor, phone: P
         ),
         (
             Action.RIGHTS_CHANGED,
+            Cause("box-holder", address="b@x", who="a@x", before=("read",), after=("read", "send")),
+            "b@x : a@x peut lire, écrire en son nom (avant : lire)",
+        ),
+        (
+            Action.RIGHTS_CHANGED,
+            Cause("box-holder", address="b@x", who="a@x", before=("manage",), after=("nothing",)),
+            "b@x : a@x n’a plus de droit (avant : gérer)",
+        ),
+        (
+            Action.LIST_CHANGED,
+            Cause("list-people-added", address="l@x", what=("owners",), people=("a@x", "b@x")),
+            "l@x : responsables, ajoutés : a@x, b@x",
+        ),
+        (
+            Action.RIGHTS_CHANGED,
             Cause("mailbox-rights", mailbox="INBOX", who="emma", rights=("lrsi",)),
             "INBOX : emma peut lire, marquer, déposer",
         ),

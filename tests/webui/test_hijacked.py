@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from directory.lists import rosters
+from directory.lists.rosters import ListChange, NewList
 from mailserver.delivery.forwarding import Forwards
 from mailserver.filters import Scripts, documents, sieve
 from mailserver.filters.documents import Documents
@@ -53,7 +54,7 @@ from mailserver.store.schema.service.audits import audit as audited
 from mailserver.store.upkeep import securing
 from mailserver.texts.causes import Cause
 from tests.webui.boxes import FULL, Box
-from tests.webui.house import House, Visitor, mail
+from tests.webui.house import DOMAIN, House, Visitor, mail
 from tests.webui.secondstep import Phone
 from tests.webui.test_admin import entered, opened
 from tests.webui.test_compose import send
@@ -290,6 +291,75 @@ def test_whom_a_thief_put_into_a_functional_box(house: House, console: Visitor, 
     assert (holders(), shares(house, of_box)) == (before, set())
     console.post(path, {"faire": "annuler"})
     assert (holders(), shares(house, of_box)) == (stolen, given)
+
+
+def test_what_others_did_with_a_box_and_what_they_held_before_stays(house: House) -> None:
+    """The console saves all holders of a box: who could do as much before is nobody's gift; who was let do more may do
+    again what they might."""
+    admin, luc, eve = house.person("Ana", "Console"), house.person("Luc", "Ancien"), house.person("Eve", "Lectrice")
+    lea = house.person("Lea", "Partie")
+    box = Box(house, {luc.login: FULL, eve.login: {"read"}, lea.login: {"read"}})
+    where = rosters.ListSettings.of(house.settings)
+    at_luc, at_eve, at_lea, at_ana = (f"{one.login}@{DOMAIN}" for one in (luc, eve, lea, admin))
+    wanted = {at_luc: FULL, at_eve: {"read", "send", "manage"}, at_ana: FULL}
+    by = Origin(admin.login, "console")
+    house.store.write_now(rosters.hold, where, box.address, wanted, [at_lea], by)
+    stolen = dict(house.store.read_now(lists.holders, box.address))
+    house.store.write_now(secure, admin)
+    left = dict(house.store.read_now(lists.holders, box.address))
+    assert left == {at_luc: "read write send", at_eve: "read"}, "and nobody is let in again"
+    house.store.write_now(undo, admin)
+    assert dict(house.store.read_now(lists.holders, box.address)) == stolen
+
+
+def test_whom_a_thief_put_into_a_list(house: House, console: Visitor, phone: Phone) -> None:
+    """Owners decide who gets its mail and reads what is held; whoever was there before stays."""
+    victim, old, accomplice = (house.person(name, "Deliste") for name in ("Zoe", "Noe", "Cleo"))
+    where, by = rosters.ListSettings.of(house.settings), Origin(victim.login, "web")
+    address, fresh = f"equipe@{DOMAIN}", f"nouvelle@{DOMAIN}"
+    made = NewList(address, owners=(victim.address,), members=(old.address,))
+    house.store.write_now(rosters.make, where, made, Origin("rleroy", "console"))
+    owners = ListChange(owners=(victim.address, accomplice.address), named=("x@ailleurs.fr",))
+    house.store.write_now(rosters.change, where, address, owners, by)
+    house.store.write_now(rosters.edit_checked, where, address, ["voleur@ailleurs.fr"], [], by)
+    house.store.write_now(rosters.make, where, NewList(fresh, members=(old.address,)), by)
+    before = people_of(house, address)
+    path = f"/admin/comptes/{victim.account_id}/piratage"
+    text = opened(console, house, phone, path)
+    assert ("voleur@ailleurs.fr" in text, accomplice.address in text, fresh in text) == (True, True, False)
+    house.store.write_now(secure, victim)
+    assert people_of(house, address) == ({old.address}, {victim.address}, set())
+    assert people_of(house, fresh)[0] == {old.address}, "a list of one's own is no gift"
+    house.store.write_now(undo, victim)
+    assert people_of(house, address) == before
+
+
+def people_of(house: House, address: str) -> tuple[set[str], set[str], set[str]]:
+    """Members, owners and named writers of a list."""
+    entry = house.store.read_now(lists.get, address)
+    assert entry is not None
+    found = (lists.members, lists.named_writers)
+    members, writers = (set(house.store.read_now(one, address)) for one in found)
+    return members, set(house.store.read_now(lists.owners, entry)), writers
+
+
+def test_what_others_gave_a_hijacked_account_is_shown_and_kept(house: House, console: Visitor, phone: Phone) -> None:
+    """The thief may have been let in by another account that they have, or by the administrator of the directory."""
+    victim, luc = house.person("Ida", "Recue"), house.person("Luc", "Donneur")
+    where, by = rosters.ListSettings.of(house.settings), Origin("cn=admin", "ldap")
+    box = Box(house, {luc.login: FULL})
+    house.store.write_now(rosters.hold, where, box.address, {victim.address: {"read"}}, [], by)
+    change = partial(access.change, negative=False)
+    viewer, given = Viewer.of(luc.account_id, luc.login), Origin(luc.login, "imap")
+    house.store.write_now(change, viewer, "Sent", victim.login, "=", parse("lr"), given)
+    house.store.write_now(change, viewer, "Drafts", victim.login, "=", parse("lr"), given)
+    house.store.write_now(change, viewer, "Drafts", victim.login, "=", parse(""), given)
+    text = opened(console, house, phone, f"/admin/comptes/{victim.account_id}/piratage")
+    assert "Reçu depuis 48 heures" in text
+    assert (box.address in text, f"{luc.login}/Sent" in text, f"{luc.login}/Drafts" in text) == (True, True, False)
+    assert "cn=admin" in text
+    house.store.write_now(secure, victim)
+    assert victim.address in dict(house.store.read_now(lists.holders, box.address))
 
 
 def test_done_twice_it_is_undone_whole(house: House, thief: tuple[Principal, Visitor]) -> None:

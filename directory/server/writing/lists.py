@@ -62,7 +62,7 @@ class Lists:
             desk.origin,
         )
         if holders:
-            lists.set_rights(desk.tx, _address(desk, place), holders)
+            _hold(desk, _address(desk, place), holders, [])
 
     def modify(self, desk: Desk, entry: Entry, values: Values, password: Password | None) -> None:
         refuse_password(password)
@@ -152,13 +152,14 @@ def _holders(values: Values) -> dict[str, str]:
 
 def _set_holders(desk: Desk, address: str, values: Values) -> None:
     wanted = _holders(values)
-    members = lists.members(desk.tx, address)
-    rosters.edit_checked(
-        desk.tx, desk.list_settings, address, [address for address in wanted if address not in members], [], desk.origin
-    )
     gone = [member for member, _ in lists.holders(desk.tx, address) if member not in wanted]
-    rosters.edit_checked(desk.tx, desk.list_settings, address, [], gone, desk.origin)
-    lists.set_rights(desk.tx, address, wanted)
+    _hold(desk, address, wanted, gone)
+
+
+def _hold(desk: Desk, address: str, wanted: Mapping[str, str], gone: Sequence[str]) -> None:
+    """As every other door does, into the same record."""
+    words = {member: said.split() for member, said in wanted.items()}
+    rosters.hold(desk.tx, desk.list_settings, address, words, gone, desk.origin)
 
 
 # ---------------------------------------------------------------------- names and addresses

@@ -13,6 +13,7 @@ from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.outbound.withdrawal.hijacked import HijackedAccounts, Left, reached
 from mailserver.outbound.withdrawal.service import Withdrawals
+from mailserver.store.upkeep.recent_gifts import Received
 from mailserver.store.upkeep.securing import Secured
 from mailserver.store.withdrawal import rows
 from mailserver.texts.causes import utc
@@ -31,8 +32,6 @@ Undo = Annotated[
         "--undo", help=_("Fausse alerte : remettre filtres, transfert, mots de passe d’application, partages, envois.")
     ),
 ]
-SHOWN = 50
-"""Shares that are named; `--json` has all."""
 
 
 def secure(
@@ -47,7 +46,7 @@ def secure(
         _undo(settings, name, as_json=as_json)
         return
 
-    async def work(desk: Desk) -> tuple[str, str, Secured, Left, int]:
+    async def work(desk: Desk) -> tuple[str, str, Secured, list[Received], Left, int]:
         account = await desk.accounts.find(name)
         try:
             code = (await desk.accounts.reset(name)).text
@@ -57,15 +56,21 @@ def secure(
             code = ""
         service = _service(settings, desk)
         done = await service.secure(account.principal, origin())
+        received = await service.received(account.principal)
         left = await service.left(account.principal)
         begun = await _take_back(settings, desk, account.principal.login) if take_back else 0
-        return account.principal.login, code, done, left, begun
+        return account.principal.login, code, done, received, left, begun
 
-    login, code, done, left, begun = at_desk(settings, work)
+    login, code, done, received, left, begun = at_desk(settings, work)
     if as_json:
-        print(json.dumps({"login": login, "code": code, **asdict(done), **_facts(left), "withdrawals": begun}))
+        facts = {**asdict(done), "received": [asdict(one) for one in received], **_facts(left)}
+        print(json.dumps({"login": login, "code": code, **facts, "withdrawals": begun}))
         return
     _tell(login, code, done)
+    for gift in received[:SHOWN]:
+        print(_("Reçu depuis 48 heures, et gardé : {place}, par {who}", place=gift.place, who=gift.giver))
+    if len(received) > SHOWN:
+        print(_("… et {count} autres.", count=len(received) - SHOWN))
     for one in left.here:
         print(f"{date(one.at)}  {one.message_id}  {one.subject}  {one.mailboxes}")
     for step in left.steps:

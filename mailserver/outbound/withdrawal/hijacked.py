@@ -14,7 +14,8 @@ from mailserver.store.engine.transactions import Store
 from mailserver.store.queue import traces
 from mailserver.store.queue.traces import Step, Traced, Wanted
 from mailserver.store.record.audit import Origin
-from mailserver.store.upkeep import recent_sharing, securing
+from mailserver.store.upkeep import recent_gifts, recent_sharing, securing
+from mailserver.store.upkeep.recent_gifts import Received
 from mailserver.store.upkeep.recent_sharing import Given
 from mailserver.store.upkeep.securing import Secured
 from mailserver.store.withdrawal import sent_by
@@ -70,6 +71,11 @@ class HijackedAccounts:
         """What it has shared in the last two days, and still does. Raises Temporary."""
         since = int(self._clock.now()) - LEFT_SECONDS
         return await self._store.read_slow(SLOW, recent_sharing.lately, principal.account_id, since)
+
+    async def received(self, principal: Principal) -> list[Received]:
+        """What others have given it in the last two days, which it keeps. Raises Temporary."""
+        since = int(self._clock.now()) - LEFT_SECONDS
+        return await self._store.read_slow(SLOW, recent_gifts.received, principal.account_id, since)
 
     async def left(self, principal: Principal) -> Left:
         """What it sent in the last two days, and who got it. Raises Temporary."""

@@ -1,6 +1,6 @@
 """What an account has shared lately: its mailboxes, agendas and address books, mailboxes of others in which it may give
-rights, and who holds a functional box by its doing; ended where somebody else got into the account, and given back
-where that was a false alarm.
+rights, who holds a functional box and who is in a list or owns it by its doing; ended where somebody else got into the
+account, and given back where that was a false alarm.
 
 What was widened lately counts as shared lately: the rows know when something was first given, the record knows of each
 change.
@@ -23,7 +23,7 @@ from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.agendas import collection, collection_grant
 from mailserver.store.schema.mail.messages import mailbox
 from mailserver.store.schema.mail.sharing import mailbox_right
-from mailserver.store.upkeep import recent_holders
+from mailserver.store.upkeep import recent_holders, recent_members
 from mailserver.texts.causes import Cause
 
 MOST_CHANGES = 20_000
@@ -39,8 +39,8 @@ _COLLECTION = ("collection_id", "account_id", "role", "colour", "granted")
 @dataclass(frozen=True, slots=True)
 class Given:
     """Somebody who reaches something by what the account did. `place`: a mailbox, that of others with their login
-    before it, what its owner calls an agenda or address book, or the address of a functional box; `rights` as they are
-    kept."""
+    before it, what its owner calls an agenda or address book, or the address of a functional box or list; `rights` as
+    they are kept."""
 
     place: str
     who: str
@@ -51,7 +51,8 @@ def lately(tx: Tx, account_id: int, since: int) -> list[Given]:
     """What was given, or made more, since then."""
     rights, grants = _found(tx, account_id, since)
     shared = [_of_mailbox(tx, account_id, row) for row in rights] + [_of_collection(row) for row in grants]
-    return shared + [_of_box(row) for row in recent_holders.found(tx, account_id, since)]
+    listed = (*recent_holders.found(tx, account_id, since), *recent_members.found(tx, account_id, since))
+    return shared + [_of_list(row) for row in listed]
 
 
 def end(tx: Tx, account_id: int, since: int, origin: Origin) -> tuple[list[Given], dict[str, list[dict[str, Any]]]]:
@@ -69,10 +70,10 @@ def end(tx: Tx, account_id: int, since: int, origin: Origin) -> tuple[list[Given
         "rights": [{key: row[key] for key in (*_MAILBOX, _OWNER)} for row in rights],
         "grants": [{key: row[key] for key in _COLLECTION} for row in grants],
     }
-    held = recent_holders.end(tx, account_id, since, origin)
-    kept["holders"] = held
+    kept["holders"] = recent_holders.end(tx, account_id, since, origin)
+    kept["people"] = recent_members.end(tx, account_id, since, origin)
     shared = [_of_mailbox(tx, account_id, row) for row in rights] + [_of_collection(row) for row in grants]
-    return shared + [_of_box(row) for row in held], kept
+    return shared + [_of_list(row) for row in (*kept["holders"], *kept["people"])], kept
 
 
 def give_back(tx: Tx, account_id: int, kept: Mapping[str, Any], origin: Origin) -> list[Given]:
@@ -104,11 +105,14 @@ def give_back(tx: Tx, account_id: int, kept: Mapping[str, Any], origin: Origin) 
         if (row["collection_id"], row["account_id"]) in held
     ]
     _tell(tx, account_id, named, back, origin, ended=False)
-    holders = recent_holders.give_back(tx, kept.get("holders", ()), origin)
+    listed = [
+        *recent_holders.give_back(tx, kept.get("holders", ()), origin),
+        *recent_members.give_back(tx, kept.get("people", ()), origin),
+    ]
     return (
         [_of_mailbox(tx, account_id, row) for row in named]
         + [_of_collection(row) for row in back]
-        + [_of_box(row) for row in holders]
+        + [_of_list(row) for row in listed]
     )
 
 
@@ -209,7 +213,7 @@ def _of_collection(row: Mapping[str, Any]) -> Given:
     return Given(shown, str(row["login"]), str(row["role"]))
 
 
-def _of_box(row: Mapping[str, Any]) -> Given:
+def _of_list(row: Mapping[str, Any]) -> Given:
     return Given(str(row["list"]), str(row["member"]), str(row["rights"]))
 
 

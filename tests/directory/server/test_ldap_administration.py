@@ -242,7 +242,23 @@ def test_functional_boxes(house: Academy, admin: Any) -> None:
     assert code_of(admin.modify(dn, {"acadHolder": [(MODIFY_REPLACE, [f"{emma}$read send"])]})) == 0
     assert code_of(admin.modify(dn, {"acadHolder": [(MODIFY_REPLACE, [])]})) == 0
     assert "acadHolder" not in held(admin, dn)
+    assert code_of(admin.modify(dn, {"acadHolder": [(MODIFY_REPLACE, [f"{emma}$manage"])]})) == 0
     assert code_of(admin.delete(dn)) == 0
+    said = [f"secretariat@ac-exemple.fr: {emma}: {one}" for one in HELD]
+    rows = house.run(house.store.read(audit.find, audit.Wanted(action=Action.RIGHTS_CHANGED), 99))
+    assert [str(row.detail) for row in reversed(rows)] == said
+    assert {row.actor for row in rows} == {"cn=admin"}
+
+
+HELD = (
+    "nothing, then read, write, send",
+    "read, write, send, then read, write",
+    "read, write, then read, send",
+    "read, send, then nothing",
+    "nothing, then manage",
+    "manage, then nothing",
+)
+"""What the record says of a holder, one change after the other; whom a box is made with may do the usual at first."""
 
 
 # ---------------------------------------------------------------------------- schools, classes

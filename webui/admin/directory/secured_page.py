@@ -44,6 +44,15 @@ class LeftLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceivedLine:
+    """Something that others gave the account."""
+
+    place: str
+    giver: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class SecuredPage:
     """`since`: empty, it is not secured; `secured` and `code`: what was just done."""
 
@@ -58,6 +67,8 @@ class SecuredPage:
     """What was shared in the last two days: before the account is secured what still is, then what was ended."""
     unshown: int
     """More of it."""
+    received: tuple[ReceivedLine, ...]
+    """What others gave it in the last two days, which it keeps."""
     here: tuple[HereLine, ...]
     left: tuple[LeftLine, ...]
     more: bool
@@ -122,6 +133,7 @@ async def _page(
     since = await services.store.read(secured_accounts.since, principal.account_id)
     found = await services.hijacked.left(principal)
     shared = secured.shared if secured is not None else await services.hijacked.shared(principal)
+    received = await services.hijacked.received(principal)
     names = {
         Step.SUBMITTED: _("Envoyé"),
         Step.SENT: _("Remis ailleurs"),
@@ -138,6 +150,7 @@ async def _page(
         code,
         tuple(shared[:SHARED]),
         max(0, len(shared) - SHARED),
+        tuple(ReceivedLine(one.place, one.giver, stamp(visit, one.at)) for one in received[:SHARED]),
         tuple(HereLine(one.subject, one.mailboxes, stamp(visit, one.at)) for one in found.here),
         tuple(
             LeftLine(stamp(visit, one.at), names[one.step], _recipients(hijacked.reached(one), one.count))

@@ -67,6 +67,7 @@ def _quota(visit: Visit, cause: Cause) -> str:
 
 _SPOKEN: Mapping[str, Callable[[Visit, Cause], str]] = {
     "quota": _quota,
+    "box-holder": rights_words.box_holder,
     "box-holders": rights_words.box_holders,
     "mailbox-rights": rights_words.mailbox_rights,
 }

@@ -20,6 +20,18 @@ def box_holders(visit: Visit, cause: Cause) -> str:
     return f"{cause.values['address']}{visit._(' :')} {' ; '.join(parts)}"
 
 
+def box_holder(visit: Visit, cause: Cause) -> str:
+    """What somebody may do in a box now, and what they might before."""
+    _, words = visit._, _box_words(visit)
+    before, after = (
+        ", ".join(words.get(str(word), str(word)) for word in cause.values[name] if word not in NOBODY)
+        for name in ("before", "after")
+    )
+    said = _("%(place)s : %(who)s peut %(what)s") if after else _("%(place)s : %(who)s n’a plus de droit")
+    text = said % {"place": cause.values["address"], "who": cause.values["who"], "what": after}
+    return _("%(change)s (avant : %(before)s)") % {"change": text, "before": before} if before else text
+
+
 def mailbox_rights(visit: Visit, cause: Cause) -> str:
     """Of a folder, an agenda or an address book."""
     _ = visit._

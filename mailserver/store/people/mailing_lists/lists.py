@@ -137,6 +137,15 @@ def members(tx: Tx, address: str) -> tuple[str, ...]:
     return tuple(row[0] for row in tx.all(_MEMBERS, address=fold_login(address)))
 
 
+def among(tx: Tx, address: str, wanted: Sequence[str]) -> list[str]:
+    """Those of these addresses that are members of a list, in their order."""
+    found: set[str] = set()
+    for start in range(0, len(wanted), IN_LIST):
+        part = list_member.c.member.in_(wanted[start : start + IN_LIST])
+        found.update(tx.execute(select(list_member.c.member).where(list_member.c.list == address, part)).scalars())
+    return [one for one in wanted if one in found]
+
+
 def holders(tx: Tx, address: str) -> list[tuple[str, str]]:
     """Who holds a functional box, and with which rights."""
     rows = tx.execute(
