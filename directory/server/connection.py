@@ -185,7 +185,9 @@ class Connection(asyncio.Protocol):
                     self._end(Code.UNAVAILABLE, "the service is stopping")
                 elif not self._upgrading:
                     self._parse()
-                    self._transport.resume_reading()
+                    # While the queue is full nothing more is read: who sends faster than we answer would fill memory.
+                    if len(self._queue) < MAX_QUEUE and not self._upgrading:
+                        self._transport.resume_reading()
         except Ended as end:
             self._end(end.code, end.text)
         except (ConnectionError, TimeoutError, ssl.SSLError, OSError) as error:
@@ -203,6 +205,9 @@ class Connection(asyncio.Protocol):
                 await self._abandonable(request)
             else:
                 await self._session.perform(request)
+                if self._upgrading and not self._queue and not self._session.tls:
+                    # StartTLS, behind which nothing is queued, was refused: what comes next is read as it is.
+                    self._upgrading = False
         except Temporary as error:
             await self._fail(request, Code.UNAVAILABLE, str(error))
         except (Ended, ConnectionError, TimeoutError, OSError):

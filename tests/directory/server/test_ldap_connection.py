@@ -184,6 +184,44 @@ def test_byte_by_byte(client: socket.socket) -> None:
     ]
 
 
+def test_a_flood_of_requests_stays_in_the_kernel(house: Academy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger who sends faster than we answer: each answer had let another quarter of a megabyte in."""
+    held, receives = [0], connection.Connection.data_received
+
+    def noted(this: connection.Connection, data: bytes) -> None:
+        receives(this, data)
+        held.append(len(this._buffer))
+
+    monkeypatch.setattr(connection.Connection, "data_received", noted)
+    flood = write_request(1, COMPARE) * 200_000
+    with house.raw() as client:
+        sending = threading.Thread(target=_sent, args=(client, flood))
+        sending.start()
+        for _ in range(300):
+            read_message(client)
+        client.shutdown(socket.SHUT_RDWR)
+        sending.join()
+    assert len(flood) > 6_000_000
+    assert 0 < max(held) < 1_000_000
+
+
+def _sent(client: socket.socket, octets: bytes) -> None:
+    with contextlib.suppress(OSError):
+        client.sendall(octets)
+
+
+def test_starttls_that_is_refused_leaves_the_session_alone(client: socket.socket) -> None:
+    """An unknown critical control: nothing was begun, so the next request is read."""
+    control = ber.sequence((ber.octets("1.2.3.4"), ber.boolean(True)))
+    wrong = ber.sequence((ber.integer(1), START_TLS, ber.sequence((control,), 0xA0)))
+    client.sendall(wrong)
+    _, tag, operation = read_message(client)
+    assert (tag, code_of(operation)) == (Tag.EXTENDED_RESPONSE, Code.UNAVAILABLE_CRITICAL_EXTENSION)
+    client.settimeout(PATIENCE)
+    client.sendall(write_request(2, WHO_AM_I))
+    assert read_message(client)[:2] == (2, Tag.EXTENDED_RESPONSE)
+
+
 def test_pipelined_requests_are_answered_in_order(client: socket.socket) -> None:
     client.sendall(b"".join(write_request(number, ROOT) for number in range(1, 501)))
     answered = [read_message(client)[:2] for _ in range(1000)]
