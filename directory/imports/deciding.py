@@ -146,6 +146,8 @@ def find(candidate: Candidate, answers: Answers) -> Known | Cause | None:
     if by_key is not None and marked is not None and by_key.account_id != marked.account_id:
         return Cause("ine-of-another" if by_ine else "numen-of-another", login=by_key.login)
     found = by_key or marked
+    if found is not None and not candidate.confirmed and _is_another(candidate, found):
+        return Cause("mark-of-another", login=found.login, name=f"{found.given_name} {found.surname}")
     if found is None and record.login:
         found = answers.by_login.get(fold_login(record.login))
         for name, one, other in (
@@ -157,6 +159,19 @@ def find(candidate: Candidate, answers: Answers) -> Known | Cause | None:
         if found is not None and not candidate.confirmed and (unlike := _differing(candidate, found)):
             return Cause("login-of-another", login=found.login, name=f"{found.given_name} {found.surname}", what=unlike)
     return found if found is not None else _described(candidate, answers)
+
+
+def _is_another(candidate: Candidate, known: Known) -> bool:
+    """Whether a line has the number of somebody and nothing else of theirs: given name, surname, and birth date.
+
+    People marry, and move. But in a file of which one column was sorted without the others everybody has the number of
+    somebody else, and would have inherited a mailbox.
+    """
+    record, born = candidate.record, candidate.marks.birth_date
+    said, held = (tuple(search_key(text or "") for text in (one.given_name, one.surname)) for one in (record, known))
+    if not (all(said) and all(held)) or not set(said).isdisjoint(held):
+        return False
+    return not (born and known.birth_date and born == known.birth_date)
 
 
 def _differing(candidate: Candidate, known: Known) -> str:

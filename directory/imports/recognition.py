@@ -6,7 +6,7 @@ from functools import lru_cache
 from directory.imports.sources.records import Fault, PersonRecord, SchoolRecord, TermRecord
 from directory.imports.target import Candidate
 from directory.issuing import issuing
-from directory.issuing.enrolment import MAX_TEXT, checked_recovery, checked_title
+from directory.issuing.enrolment import MAX_TEXT, check_secrets, checked_recovery, checked_title
 from mailserver.model.credentials.proofs import Proofs, parse_date
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import fold_login, search_key
@@ -182,6 +182,7 @@ def _text(name: str, text: str | None) -> str | None:
         raise _invalid(Cause("text-too-long", field=name, most=MAX_TEXT))
     if not clean.isprintable():
         raise _invalid(Cause("text-unprintable", field=name))
+    check_secrets(name, clean)
     return clean
 
 
@@ -195,6 +196,8 @@ def checked_ties(held: tuple[Affiliation, ...]) -> tuple[Affiliation, ...]:
     for tie in checked:
         if tie.uai:
             _uai(tie.uai)
+        check_secrets(tie.kind.value, tie.code)
+        check_secrets(tie.kind.value, tie.label)
     return checked
 
 

@@ -5,8 +5,10 @@ audit row.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from directory.entries.person_entries import is_secret
 from directory.issuing import issuing
@@ -30,6 +32,8 @@ MAX_TEXT = 200
 """Characters of a name or discipline."""
 MAX_COMMON_NAMES = 10
 """Values of `cn` of one person."""
+_READ_BY_ALL = frozenset(("given_name", "surname", "discipline"))
+_DIGIT = re.compile("[0-9]")
 MAX_EXTRA = 65_536
 """Characters of further attributes, as JSON."""
 TITLES = {
@@ -198,11 +202,23 @@ def change(tx: Tx, academy: Academy, account_id: int, wanted: PersonChange, orig
     if values or moved:
         know_places(tx, change.uai or "", change.affiliations or ())
         told = tuple(sorted([*values, "affiliations"] if moved else values))
-        audit.record(tx, origin, Action.CHANGED, account_id, Cause("fields", fields=told))
+        was = known._asdict()
+        said = [Cause("fields", fields=told), *said_of_change(was, {**was, **values})]
+        audit.record_many(tx, origin, [(Action.CHANGED, account_id, one) for one in said])
     entry = people.by_account(tx, account_id)
     if entry is None:
         raise Refused(Reason.NOT_FOUND, "no such person")
     return entry
+
+
+def said_of_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Cause]:
+    """What the record says by its value, before and after: what somebody may do follows from it, or who they are."""
+    said = []
+    if before["role"] not in ("", after["role"]):
+        said.append(Cause("population-changed", before=(str(before["role"]),), after=(str(after["role"]),)))
+    if before["address"] not in ("", after["address"]):
+        said.append(Cause("address-changed", before=str(before["address"]), after=str(after["address"])))
+    return said
 
 
 def know_places(tx: Tx, uai: str, held: Iterable[Affiliation]) -> None:
@@ -285,7 +301,15 @@ def _text(field: str, text: str) -> str:
         raise Refused(Reason.INVALID, Cause("text-too-long", field=field, most=MAX_TEXT))
     if not clean.isprintable():
         raise Refused(Reason.INVALID, Cause("text-unprintable", field=field))
+    if field in _READ_BY_ALL:
+        check_secrets(field, clean)
     return clean
+
+
+def check_secrets(field: str, text: str) -> None:
+    """A column that slipped would put a NUMEN or an INE where everybody reads it. Raises Refused(INVALID)."""
+    if not text.isalpha() and _DIGIT.search(text) and is_secret(text):
+        raise Refused(Reason.INVALID, Cause("secret-there", field=field))
 
 
 def _shown(field: str, text: str) -> str:

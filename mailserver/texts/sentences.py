@@ -39,6 +39,9 @@ _FILES = {
 }
 
 _RECORDS = {
+    "secret-there": N_("{field} : cela ressemble à un NUMEN ou à un INE, qui sont secrets"),
+    "cut-off": N_("le fichier s’arrête au milieu de cette ligne"),
+    "part-missing": N_("il manque {file} : l’export n’est pas entier, et personne n’est tenu pour parti"),
     "cell-empty": N_("{field} : la valeur manque"),
     "text-too-long": N_("{field} : plus de {most} caractères"),
     "text-unprintable": N_("{field} : des caractères ne peuvent pas être imprimés"),
@@ -81,6 +84,10 @@ _PEOPLE = {
     "numen-of-another": N_("{login} : ce NUMEN est celui de quelqu’un d’autre"),
     "login-of-another": N_(
         "{login} est l’identifiant de {name}, dont la ligne diffère ({what}) : confirmez que c’est la même personne"
+    ),
+    "mark-of-another": N_(
+        "ce numéro est celui de {login} ({name}), dont ni le prénom, ni le nom, ni la date de naissance ne sont ceux "
+        "de cette ligne : une colonne a-t-elle été triée sans les autres ?"
     ),
     "other-mark": N_("{login} : cet identifiant est à une personne qui a un autre {mark}"),
     "described-twice": N_("{logins} ont ce nom, cette date de naissance et cet établissement"),

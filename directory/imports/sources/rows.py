@@ -108,7 +108,10 @@ def read(file: TextIO, encoding: Encoding = Encoding.UTF_8) -> Iterator[PersonRe
         except csv.Error as error:
             yield Fault(number, Cause("not-csv", error=causes.of(error)))
             continue
-        if any(cell and not cell.isspace() for cell in cells):
+        if lines.is_cut and len(cells) < len(columns):
+            # Half an identifier would be issued for ever.
+            yield Fault(number, Cause("cut-off"))
+        elif any(cell and not cell.isspace() for cell in cells):
             yield _line(number, columns, cells, encoding)
 
 
@@ -118,6 +121,8 @@ class _Lines:
     def __init__(self, file: TextIO) -> None:
         self._file = file
         self.read = 0
+        self.is_cut = False
+        """The last line has no end: the file may have been cut off in it."""
 
     def __iter__(self) -> "_Lines":
         return self
@@ -127,6 +132,7 @@ class _Lines:
         if not line:
             raise StopIteration
         self.read += 1
+        self.is_cut = line[-1] not in "\r\n"
         if len(line) < MAX_LINE or line[-1] in "\r\n":
             return line
         while len(line) == MAX_LINE and line[-1] not in "\r\n":

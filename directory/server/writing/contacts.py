@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from directory.entries.person_entries import is_secret
 from directory.entries.tree import BRANCHES, Entry, Kind, Place
-from directory.schema import names
+from directory.schema import names, schema
 from directory.server.faults import Fault
 from directory.server.wire.messages import Code
 from directory.server.writing.desk import Desk, Password, refuse_password
@@ -65,6 +66,10 @@ def _check(desk: Desk, values: Values) -> None:
         raise Fault(Code.UNWILLING_TO_PERFORM, text)
     if _CLASS.lower() not in classes:
         raise Fault(Code.OBJECT_CLASS_VIOLATION, f"an entry of the address book is an {_CLASS}")
+    for name, held in values.items():
+        is_text = schema.BY_NAME[name.lower()].syntax not in schema.BINARY
+        if is_text and name != "mail" and any(map(is_secret, held)):
+            raise Fault(Code.CONSTRAINT_VIOLATION, f"{name}: this looks like a NUMEN or an INE, which are secrets")
     for login in values.get("uid", ()):
         # Programs look people up by uid: two entries with one would be one person to them.
         if claims.owner(desk.tx, fold_login(login)) not in (None, claims.CONTACT):

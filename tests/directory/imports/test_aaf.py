@@ -121,6 +121,26 @@ def test_full_and_delta_are_told_apart() -> None:
         assert not AafExport(found, {}, TODAY).full
 
 
+@pytest.mark.parametrize("missing", ["0000", "0001"])
+def test_an_export_of_which_a_file_is_missing_makes_no_leavers(tmp_path: Path, missing: str) -> None:
+    """Files of a family are numbered: a transfer that lost one had its people leave."""
+    for file in (SAMPLES / "full").iterdir():
+        shutil.copy(file, tmp_path / file.name)
+    pupils = tmp_path / "ENT_0210006T_Complet_20261124_Eleve_0000.xml"
+    for number in range(1, 4):
+        shutil.copy(pupils, tmp_path / pupils.name.replace("0000", f"{number:04d}"))
+    with parts([tmp_path]) as found:
+        assert AafExport(found, {}, TODAY).full
+    (tmp_path / pupils.name.replace("0000", missing)).unlink()
+    if missing == "0000":  # they may be numbered from one on
+        (tmp_path / pupils.name.replace("0000", "0001")).unlink()
+    with parts([tmp_path]) as found:
+        export = AafExport(found, {}, TODAY)
+        assert not export.full
+        said = lines(export.items(lambda octets: None))[-1]
+    assert "ENT_0210006T_Complet_20261124_Eleve_0001.xml is missing" in said
+
+
 @pytest.mark.parametrize("form", ["files", "zip", "tar.gz", "tgz", "tar", "zip in a folder", "utf-8"])
 def test_every_packing_says_the_same(tmp_path: Path, form: str) -> None:
     files = sorted((SAMPLES / "full").iterdir())

@@ -388,6 +388,50 @@ def test_an_identifier_of_somebody_else_is_not_inherited(importer: Importer, lin
     assert importer(line).counts == (0, 0, 1, 0), "the same file again changes nothing"
 
 
+def test_a_column_that_was_sorted_alone_gives_nobody_the_mailbox_of_another(importer: Importer) -> None:
+    """Every INE stands in another's line then: each of them would have been renamed, mailbox and all."""
+    anne, luc = "Anne,Roy,12/05/2010,pupil,,{},0210006T,,,", "Luc,Sy,03/04/2011,pupil,,{},0210006T,,,"
+    one, two = "123456789AB", "987654321AB"
+    importer(anne.format(one), luc.format(two))
+    sorted_alone = (anne.format(two), luc.format(one))
+    done = importer(*sorted_alone)
+    assert (done.counts, [str(why.reason).partition(" (")[0] for why in done.heard.refused]) == (
+        (0, 0, 0, 2),
+        ["this number is lsy's", "this number is aroy's"],
+    )
+    without_dates = [line.replace("12/05/2010", "").replace("03/04/2011", "") for line in sorted_alone]
+    assert importer(*without_dates).counts == (0, 0, 0, 2)
+    # Names the wrong way round, both others on the same day of birth, or one of them: that is the same person.
+    for again in ("Roy,Anne,,pupil,,{},0210006T,,,", "Zoé,Diop,12/05/2010,pupil,,{},0210006T,,,"):
+        assert importer(again.format(one)).tally.renamed == 1
+    assert importer("Zoé,Petit,13/05/2010,pupil,,{},0210006T,,,".format(one)).tally.renamed == 1
+    assert importer("Léo,Noir,01/01/2011,pupil,,{},0210006T,,,".format(one), confirm_logins=True).tally.renamed == 1
+
+
+@pytest.mark.parametrize("where", ["{},Roy,,teacher,,,,,,", "Anne,Roy {},,teacher,,,,,,", "Anne,Roy,,teacher,,,,{},,"])
+def test_a_secret_in_the_wrong_column_is_refused_and_not_repeated(importer: Importer, where: str) -> None:
+    """A column that slipped: everybody would read it in the address book."""
+    for secret in ("21E2600123ABC", "123456789AB"):
+        done = importer(where.format(secret))
+        assert done.counts == (0, 0, 0, 1)
+        assert [str(why.reason).partition(": ")[2] for why in done.heard.refused] == [
+            "this looks like a NUMEN or an INE, which are secrets"
+        ]
+
+
+def test_a_file_that_breaks_off_in_its_last_line(importer: Importer) -> None:
+    """Half an identifier would be issued for ever; a line that is whole needs no end."""
+    header = b"given_name,surname,role,uai,login,discipline\n"
+    (whole,) = read(header + b"Anne,Roy,teacher,0210006T,aroy,L1300")
+    assert isinstance(whole, Candidate)
+    for cut in (b"Anne,Roy,teacher,0210006T,ar", b"Anne,Roy,tea", b"Ann"):
+        (fault,) = read(header + cut)
+        assert isinstance(fault, Fault)
+        assert "breaks off" in str(fault.reason)
+    (short,) = read(header + b"Anne,Roy,teacher\n")
+    assert isinstance(short, Candidate), "some programs write no empty cells at the end"
+
+
 def test_who_marries_or_moves_is_known_by_ine_numen_or_birth_date(importer: Importer) -> None:
     importer("Anne,Roy,12/05/1980,teacher,,,0210006T,,aroy,", "Luc,Sy,,teacher,21E2600123ABC,,0210006T,,lsy,")
     born = importer("Anne,Petit,12/05/1980,teacher,,,0210007U,,aroy,")

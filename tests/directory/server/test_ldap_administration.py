@@ -75,6 +75,10 @@ def test_a_contact_stands_where_it_was_put(house: Academy, admin: Any, branch: s
     given = {**CONTACT, "mail": ["zoe@ailleurs.example"], "homePhone": ["1"], "employeeNumber": ["77"]}
     assert code_of(admin.add(dn, attributes=given)) == 0
     assert held(admin, dn)["employeeNumber"] == ["77"]
+    # Everybody reads what stands in an address book, pupils too.
+    for wrong in ({"employeeNumber": "07E9212345ABC"}, {"description": "123 456 789 ab"}):
+        change = {name: [(MODIFY_REPLACE, [value])] for name, value in wrong.items()}
+        assert code_of(admin.modify(dn, change)) == Code.CONSTRAINT_VIOLATION, wrong
     assert names_of(admin, "(mail=zoe@ailleurs.example)") == [dn]
     assert names_of(admin, "(sn=martin)", branch, search_scope="LEVEL") == [dn]
     house.activate(house.add("Emma", "Dupont"))

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -25,6 +25,7 @@ MAX_UNKNOWN = 200
 """Unknown attributes that are told by name."""
 _START = re.compile(rb"<(?:add|modify|delete)Request\b")
 _TAG = len(b"<deleteRequest>")
+_NUMBERED = re.compile(rf"(.*[_-](?:{'|'.join(FAMILIES)}))_([0-9]{{4}})\.xml", re.ASCII | re.IGNORECASE)
 
 _KNOWN: Mapping[Family, frozenset[str]] = {
     Family.SCHOOLS: schools.ATTRIBUTES | schools.PASSED_OVER,
@@ -62,6 +63,8 @@ class AafExport:
     def _is_full(self) -> bool:
         """Everybody is here only if every file is complete and neither staff nor pupils are left out."""
         families = {part.family for part in self._parts}
+        if missing_part(part.name for part in self._parts):
+            return False
         return all(part.complete for part in self._parts) and {Family.STAFF, Family.PUPILS} <= families
 
     def digest(self) -> bytes:
@@ -89,8 +92,28 @@ class AafExport:
         yield from self._omissions()
 
     def _omissions(self) -> Iterator[Remark]:
-        if any(part.complete for part in self._parts) and not self.full:
+        missing = missing_part(part.name for part in self._parts)
+        if missing and not self.full:
+            yield Remark(0, Cause("part-missing", file=missing))
+        elif any(part.complete for part in self._parts) and not self.full:
             yield Remark(0, Cause("not-whole"))
+
+
+def missing_part(names: Iterable[str]) -> str:
+    """The first file that is missing among those that are numbered (`…_Eleve_0000.xml`, `…_0001.xml`); empty: none is.
+
+    That the last ones are missing cannot be told.
+    """
+    numbers: dict[str, set[int]] = {}
+    for name in names:
+        found = _NUMBERED.fullmatch(name)
+        if found is not None:
+            numbers.setdefault(found[1], set()).add(int(found[2]))
+    for stem, there in sorted(numbers.items()):
+        for place in range(min(1, *there), max(there)):
+            if place not in there:
+                return f"{stem}_{place:04d}.xml"
+    return ""
 
 
 class _Reading:
