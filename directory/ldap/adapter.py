@@ -253,7 +253,7 @@ class LdapDirectory:
 
     # ------------------------------------------------------------------ changing
 
-    async def add(self, person: NewPerson) -> Principal:
+    async def add(self, person: NewPerson, origin: Origin | None = None) -> Principal:
         """Issue in the store, then add the entry; a name that only the directory knows is claimed and passed over.
 
         An addition that was interrupted between the two is taken up again by the next one of the same person.
@@ -281,9 +281,8 @@ class LdapDirectory:
         dn = self._tree.person_dn(issued.login)
         attributes = tree.person_attributes(entry)
         await self._pool.run(partial(writing.ensure_entry, dn=dn, classes=tree.PERSON_CLASSES, attributes=attributes))
-        await self._store.write(
-            _recorded, account_id, Action.CREATED, Cause("population", population=(person.role.value,))
-        )
+        created = (Action.CREATED, Cause("population", population=(person.role.value,)))
+        await self._store.write(_recorded, origin or ORIGIN, account_id, [created])
         self._forget()
         return self._joined(await self._principal(KnownPerson(dn, entry)))
 
@@ -345,7 +344,7 @@ class LdapDirectory:
     async def _hashed(self, secret: Secret) -> str:
         return "{ARGON2}" + await self._passwords.hash(secret)
 
-    async def change(self, account_id: int, change: PersonChange) -> Principal:
+    async def change(self, account_id: int, change: PersonChange, origin: Origin | None = None) -> Principal:
         self._writable()
         known = await self._known(account_id)
         new = await self._changed(known.person, account_id, enrolment.checked_change(change))
@@ -357,7 +356,12 @@ class LdapDirectory:
         }
         if differing:
             await self._pool.run(partial(writing.replace_person, dn=known.dn, attributes=differing))
-            await self._store.write(_recorded, account_id, Action.CHANGED, Cause("fields", fields=tuple(differing)))
+            said = [
+                Cause("fields", fields=tuple(differing)),
+                *enrolment.said_of_change(_told(known.person), _told(new)),
+            ]
+            rows = [(Action.CHANGED, one) for one in said]
+            await self._store.write(_recorded, origin or ORIGIN, account_id, rows)
             self._forget()
         return self._joined(await self._principal(KnownPerson(known.dn, new)))
 
@@ -475,10 +479,15 @@ def _chosen(tx: Tx, account_id: int, version: int | None) -> None:
     accounts.password_chosen(tx, account_id)
 
 
-def _recorded(tx: Tx, account_id: int, action: Action, detail: Cause) -> None:
-    """Leave an audit row, and tell every worker."""
-    audit.record(tx, ORIGIN, action, account_id, detail)
+def _recorded(tx: Tx, origin: Origin, account_id: int, rows: Sequence[tuple[Action, Cause]]) -> None:
+    """Leave audit rows, and tell every worker."""
+    audit.record_many(tx, origin, [(action, account_id, detail) for action, detail in rows])
     moved(tx, account_id)
+
+
+def _told(person: Person) -> Mapping[str, str]:
+    """What the audit says of a person by its value."""
+    return {"role": person.role.value, "address": person.address}
 
 
 def _readdress(tx: Tx, domain: str, given_name: str, surname: str, account_id: int) -> str:

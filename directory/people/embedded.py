@@ -150,17 +150,19 @@ class EmbeddedDirectory:
 
     # ------------------------------------------------------------------ changing
 
-    async def add(self, person: NewPerson) -> Principal:
+    async def add(self, person: NewPerson, origin: Origin | None = None) -> Principal:
         """Create a person, issuing identifier and address."""
-        enrolled = await self._store.write(enrolment.enrol, self.academy, enrolment.checked(person), ORIGIN)
+        checked = enrolment.checked(person)
+        enrolled = await self._store.write(enrolment.enrol, self.academy, checked, origin or ORIGIN)
         principal = await self.by_account(enrolled.account_id)
         if principal is None:
             raise Refused(Reason.CONFLICT, "the person is gone already")
         return principal
 
-    async def change(self, account_id: int, change: PersonChange) -> Principal:
+    async def change(self, account_id: int, change: PersonChange, origin: Origin | None = None) -> Principal:
         """Change a person's entry."""
-        return self._principal(await self._store.write(enrolment.change, self.academy, account_id, change, ORIGIN))
+        by = origin or ORIGIN
+        return self._principal(await self._store.write(enrolment.change, self.academy, account_id, change, by))
 
     async def set_password(self, account_id: int, secret: Secret, version: int | None = None) -> None:
         """Set the password as it is."""

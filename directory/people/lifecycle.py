@@ -82,7 +82,7 @@ class Accounts:
 
     async def create(self, person: NewPerson) -> tuple[Account, Code]:
         """A new person who waits for activation, and the code that activates. Raises as `Directory.add`."""
-        principal = await self._directory.add(person)
+        principal = await self._directory.add(person, self._origin)
         code = await self._issue_code(principal.account_id)
         return await self.find(principal.login), code
 
@@ -194,7 +194,7 @@ class Accounts:
     async def change(self, login: str, change: PersonChange) -> Account:
         """Names, population, school, whether address books show the person. Raises as `Directory.change`."""
         account = await self.find(login)
-        principal = await self._directory.change(account.principal.account_id, change)
+        principal = await self._directory.change(account.principal.account_id, change, self._origin)
         return await self._again(Account(principal, account.standing))
 
     async def _by_login(self, login: str) -> Standing:

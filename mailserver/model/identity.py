@@ -7,6 +7,7 @@ from typing import Protocol
 
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.folding import could_be_address
+from mailserver.model.origin import Origin
 
 
 class State(StrEnum):
@@ -336,8 +337,9 @@ class Directory(Protocol):
     async def administrators(self) -> Sequence[Principal]:
         """The people of role admin: `postmaster@` and `abuse@` deliver to them."""
 
-    async def add(self, person: NewPerson) -> Principal:
-        """Create a person, issuing identifier and address. Raises Refused(CONFLICT | READ_ONLY_DIRECTORY)."""
+    async def add(self, person: NewPerson, origin: Origin | None = None) -> Principal:
+        """Create a person, issuing identifier and address; `origin` for the audit, None: the service itself. Raises
+        Refused(CONFLICT | READ_ONLY_DIRECTORY)."""
 
     async def set_password(self, account_id: int, secret: Secret, version: int | None = None) -> None:
         """Set the password as it is (the rules bind what a person chooses, not the console). `version`: only while that
@@ -348,8 +350,9 @@ class Directory(Protocol):
         becomes active and its provisional secrets die. Raises Refused(NOT_FOUND | READ_ONLY_DIRECTORY).
         """
 
-    async def change(self, account_id: int, change: PersonChange) -> Principal:
-        """Change a person's entry. Raises Refused(NOT_FOUND | READ_ONLY_DIRECTORY)."""
+    async def change(self, account_id: int, change: PersonChange, origin: Origin | None = None) -> Principal:
+        """Change a person's entry; `origin` for the audit, None: the service itself. Raises Refused(NOT_FOUND |
+        READ_ONLY_DIRECTORY)."""
 
     async def remove(self, account_id: int) -> None:
         """Remove the entry of an account that is being erased, for good; of any other one nothing is removed.

@@ -14,7 +14,7 @@ from mailserver.accounts.provision import provision
 from mailserver.foundation.settings import Settings
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused, Temporary
-from mailserver.model.identity import NewPerson, Role, State
+from mailserver.model.identity import NewPerson, PersonChange, Role, State
 from mailserver.store.account import accounts
 from mailserver.store.agenda import agendas
 from mailserver.store.engine.transactions import Store
@@ -36,6 +36,19 @@ def desk(embedded: EmbeddedDirectory, store: Store) -> Accounts:
         clock=store.clock,
         origin=Origin("tester", "console"),
     )
+
+
+async def test_the_record_names_who_changed_whom_and_what_into_what(desk: Accounts, store: Store) -> None:
+    """It had named the directory, and of a teacher who became an administrator that the population was changed."""
+    made, _ = await desk.create(TEACHER)
+    await desk.change(made.principal.login, PersonChange(role=Role.ADMIN, surname="Martin"))
+    rows = list(reversed(await store.read(audit.history, made.principal.account_id)))
+    assert {row.actor for row in rows} == {"tester"}
+    assert [str(row.detail) for row in rows if row.action is Action.CHANGED] == [
+        "address, aliases, role, surname",
+        "population: teacher, then admin",
+        f"address: emilie.dupont@{DOMAIN}, then emilie.martin@{DOMAIN}",
+    ]
 
 
 # ---------------------------------------------------------------------- memory

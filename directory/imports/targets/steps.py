@@ -7,6 +7,7 @@ from typing import Any
 from directory.imports import facts
 from directory.imports.deciding import Step
 from directory.imports.target import Outcome
+from directory.issuing import enrolment
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.people import bulk_people, claims
@@ -102,7 +103,9 @@ def audit_rows(step: Step) -> list[tuple[Action, int, Cause]]:
         rows.append((Action.CLOSING_CANCELLED, account_id, Cause("named-again")))
     told = tuple(sorted(set(step.changed) - {"close_at", "close_reason"}))
     if told:
-        rows.append((Action.CHANGED, account_id, Cause("fields", fields=told)))
+        before = step.before or after
+        said = [Cause("fields", fields=told), *enrolment.said_of_change(before._asdict(), after._asdict())]
+        rows += [(Action.CHANGED, account_id, one) for one in said]
     if step.activates:
         rows.append((Action.ACTIVATED, account_id, NOTHING))
     return rows

@@ -71,7 +71,18 @@ def set_wanted(desk: Desk, account_id: int, wanted: Mails, *, primary_given: boo
     if gone:
         claims.retire(desk.tx, gone)
         removals.readdress(desk.tx, gone, own)
-    audit.record(desk.tx, desk.origin, Action.CHANGED, account_id, Cause("fields", fields=("addresses",)))
+    _record(desk, row, primary, asked, gone)
+
+
+def _record(desk: Desk, row: Row, primary: str, asked: Sequence[str], gone: Sequence[str]) -> None:
+    """Each address that leads to the account from now on, or no longer: people log in by them."""
+    said = [Cause("fields", fields=("addresses",))]
+    if primary != row.address:
+        said.append(Cause("address-changed", before=row.address, after=primary))
+    held = {row.address, *row.aliases}
+    said += [Cause("address-added", address=one) for one in dict.fromkeys((primary, *asked)) if one not in held]
+    said += [Cause("address-removed", address=one) for one in gone]
+    audit.record_many(desk.tx, desk.origin, [(Action.CHANGED, row.account_id, one) for one in said])
 
 
 def _set(desk: Desk, row: Row, primary: str, others: Sequence[str]) -> None:

@@ -16,13 +16,18 @@ from mailserver.store.account import accounts
 from mailserver.store.account.accounts import Mark, Marks, Standing
 from mailserver.store.engine.statements import Tx
 from mailserver.store.people import bulk_people, claims
+from mailserver.store.record import audit
+from mailserver.store.record.audit import Action, Origin
 from mailserver.store.record.notices import moved
 from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.people.entries import claim
+from mailserver.texts.causes import NOTHING, Cause
 
 log = structlog.get_logger("directory")
 
 BATCH = 500
+ORIGIN = Origin("directory", "internal")
+"""Whoever changed the entry is on nobody's record here: the directory is somebody else's, or was written beside us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,9 @@ def _placed(tx: Tx, standing: Standing, population: Population | None) -> Standi
     if population in (None, standing.population):
         return standing
     tx.execute(update(account).where(account.c.id == standing.id).values(population=population))
+    if standing.population is not None and population is not None:
+        said = Cause("population-changed", before=(standing.population.value,), after=(population.value,))
+        audit.record(tx, ORIGIN, Action.CHANGED, standing.id, said)
     tx.changed(standing.id, 0)
     return replace(standing, population=population)
 
@@ -107,17 +115,26 @@ def unfinished(tx: Tx, base: str, marks: Marks, source: tuple[str, str]) -> list
 def _adopt(tx: Tx, seen: Seen) -> Standing | None:
     named = accounts.by_login(tx, seen.login)
     if seen.number == 0 or (named is not None and named.id == seen.number):
-        return named or accounts.get(tx, accounts.adopt(tx, seen.login))
+        return named or _made(tx, seen, accounts.adopt(tx, seen.login))
     if named is not None:
         return None
     if accounts.get(tx, seen.number) is None:
         row = {"id": seen.number, "login": seen.login, "state": State.ACTIVE.value}
         tx.execute(insert(account).values(**row, state_since=tx.now, created=tx.now))
         _skip_numbers(tx)
-    else:
-        tx.execute(update(account).where(account.c.id == seen.number).values(login=seen.login))
-        moved(tx, seen.number)
+        return _made(tx, seen, seen.number)
+    was = accounts.require(tx, seen.number).login
+    tx.execute(update(account).where(account.c.id == seen.number).values(login=seen.login))
+    audit.record(tx, ORIGIN, Action.CHANGED, seen.number, Cause("login-changed", before=was, after=seen.login))
+    moved(tx, seen.number)
     return accounts.get(tx, seen.number)
+
+
+def _made(tx: Tx, seen: Seen, account_id: int) -> Standing | None:
+    population = seen.population
+    said = Cause("population", population=(population.value,)) if population is not None else NOTHING
+    audit.record(tx, ORIGIN, Action.CREATED, account_id, said)
+    return accounts.get(tx, account_id)
 
 
 def _skip_numbers(tx: Tx) -> None:

@@ -7,10 +7,13 @@ from typing import Any
 
 from sqlalchemy import Select, insert, select
 
+from mailserver.model.origin import Origin
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.schema.service.audits import audit
 from mailserver.texts import causes, legacy_details
 from mailserver.texts.causes import NOTHING, Cause
+
+__all__ = ["COLUMNS", "Action", "Event", "Origin", "Wanted", "find", "history", "record", "record_many"]
 
 
 class Action(StrEnum):
@@ -98,19 +101,6 @@ class Action(StrEnum):
     LOGIN_FAILED = "login-failed"
     LOGIN_REFUSED = "login-refused"
     """The right password of an account that may not enter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Who asks, from where, through which door."""
-
-    actor: str
-    service: str
-    peer: str = ""
-    account_id: int = 0
-    """Of whoever is logged in, where what they ask for may not come behind the end of their logins; 0: it may."""
-    login_version: int = 0
-    """Of that account, when they were let in (`store.account.accounts.still_in`)."""
 
 
 @dataclass(frozen=True, slots=True)

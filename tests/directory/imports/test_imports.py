@@ -404,8 +404,8 @@ def test_a_column_that_was_sorted_alone_gives_nobody_the_mailbox_of_another(impo
     # Names the wrong way round, both others on the same day of birth, or one of them: that is the same person.
     for again in ("Roy,Anne,,pupil,,{},0210006T,,,", "Zoé,Diop,12/05/2010,pupil,,{},0210006T,,,"):
         assert importer(again.format(one)).tally.renamed == 1
-    assert importer("Zoé,Petit,13/05/2010,pupil,,{},0210006T,,,".format(one)).tally.renamed == 1
-    assert importer("Léo,Noir,01/01/2011,pupil,,{},0210006T,,,".format(one), confirm_logins=True).tally.renamed == 1
+    assert importer(f"Zoé,Petit,13/05/2010,pupil,,{one},0210006T,,,").tally.renamed == 1
+    assert importer(f"Léo,Noir,01/01/2011,pupil,,{one},0210006T,,,", confirm_logins=True).tally.renamed == 1
 
 
 @pytest.mark.parametrize("where", ["{},Roy,,teacher,,,,,,", "Anne,Roy {},,teacher,,,,,,", "Anne,Roy,,teacher,,,,{},,"])

@@ -7,10 +7,16 @@ from mailserver.store.account import accounts, populations
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import claims, external
 from mailserver.store.people.external import Seen
+from mailserver.store.record import audit
 
 
 def seen(login: str, number: int = 0, *addresses: str) -> Seen:
     return Seen(login, number, addresses or (f"{login}@ac-exemple.fr",))
+
+
+def told(store: Store, account_id: int) -> list[str]:
+    """What the record says of an account, oldest first."""
+    return [f"{row.action} {row.detail}" for row in reversed(store.read_now(audit.history, account_id))]
 
 
 def test_a_person_gets_an_account_once(store: Store) -> None:
@@ -29,6 +35,7 @@ def test_the_number_in_the_entry_decides(store: Store) -> None:
     assert store.read_now(accounts.by_login, "emma") is None
     assert store.read_now(external.known, [seen("edupont", 4000)]) == {"edupont": renamed}
     assert store.read_now(external.known, [seen("edupont", 4001)]) == {}
+    assert told(store, 4000) == ["created ", "changed identifier: emma, then edupont"]
 
 
 def test_numbers_from_outside_are_not_given_again(store: Store) -> None:
@@ -60,3 +67,4 @@ def test_the_population_is_what_the_entry_said_last(store: Store) -> None:
         store.write_now(external.adopt, [now])
         assert store.read_now(external.known, [now])["emma"].population is role.population
         assert store.read_now(populations.of_accounts, [made.id]) == {made.id: role.population}
+    assert told(store, made.id) == ["created ", "changed population: pupil, then teacher"]

@@ -222,6 +222,11 @@ def test_aliases_are_claimed_and_retired(house: Academy, admin: Any, marie: Prin
     assert modify(admin, "mpetit", mail=(MODIFY_ADD, ["m.petit@ac-exemple.fr"])) == (0, "")
     assert found(house, "m.petit@ac-exemple.fr").account_id == marie.account_id
     assert modify(admin, "mpetit", mail=(MODIFY_DELETE, ["m.petit@ac-exemple.fr"])) == (0, "")
+    told = [str(event.detail) for event in history(house, found(house, "mpetit").account_id) if event.detail]
+    assert [text for text in told if "petit@" in text][-2:] == [
+        "address added: m.petit@ac-exemple.fr",
+        "address removed: m.petit@ac-exemple.fr",
+    ]
     assert house.run(house.directory.find("m.petit@ac-exemple.fr")) is None
     assert add(admin, "mautre", "Marc", "Autre", mail="m.petit@ac-exemple.fr") == Code.CONSTRAINT_VIOLATION
     assert modify(admin, "mpetit", mail=(MODIFY_ADD, ["m.petit@ac-exemple.fr"])) == (0, "")
