@@ -24,6 +24,8 @@ from mailserver.texts import causes
 from mailserver.texts.causes import Cause
 
 _ORDER = {tie: tie.value for tie in Tie}
+ALIKE = "described-twice"
+"""Why a line is refused that describes several people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,7 @@ def _described(candidate: Candidate, answers: Answers) -> Known | Cause | None:
         and all(one is None or other is None or one == other for one, other in _both(marks, known))
     ]
     if len(found) > 1:
-        return Cause("described-twice", logins=", ".join(sorted(known.login for known in found)))
+        return Cause(ALIKE, logins=", ".join(sorted(known.login for known in found)))
     return found[0] if found else None
 
 

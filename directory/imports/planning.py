@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from directory.imports import facts
-from directory.imports.deciding import Step, Terms, decide
+from directory.imports.deciding import ALIKE, Step, Terms, decide
 from directory.imports.recognition import Recogniser, place_fault, uai_fault, uais_of
 from directory.imports.report_lines import result
 from directory.imports.sources.records import (
@@ -253,6 +253,7 @@ class Planner:
             return
         done, learned = decide(view, self._terms, batch, self._hints)
         keep_hints(self._hints, learned)
+        self._see_refused(done)
         kept = self._kept(done, secrets)
         lines = []
         for place, step in enumerate(done):
@@ -279,14 +280,22 @@ class Planner:
         }
         return {place: future.result() for place, future in futures.items()}
 
-    def _see(self, about: Sequence[Candidate]) -> None:
+    def _see_refused(self, done: Sequence[Step]) -> None:
+        """Whoever may be meant by a line of which nobody can say whom it is about is no leaver."""
+        doubtful = [step for step in done if step.outcome is Outcome.REFUSED and step.before is None]
+        if doubtful:
+            alike = {login for step in doubtful for login in _alike(step)}
+            self._see([step.candidate for step in doubtful], alike)
+
+    def _see(self, about: Sequence[Candidate], logins: Collection[str] = ()) -> None:
+        named = {fold_login(candidate.record.login) for candidate in about if candidate.record.login}
         answers = self._target.look(
             Keys(
                 self._terms.source,
                 source_keys={candidate.record.source_key for candidate in about if candidate.record.source_key},
                 ines={candidate.marks.ine for candidate in about if candidate.marks.ine},
                 numens={candidate.marks.numen for candidate in about if candidate.marks.numen},
-                logins={fold_login(candidate.record.login) for candidate in about if candidate.record.login},
+                logins={*named, *logins},
             )
         )
         for known in answers.everybody():
@@ -301,6 +310,12 @@ class Planner:
                 if account_id not in self._seen and state != State.CLOSED.value and not close_at:
                     self._batch.append(Candidate(PersonRecord(0), departs=True, account_id=account_id))
             self._decide(view, plan, listener)
+
+
+def _alike(step: Step) -> Sequence[str]:
+    """The identifiers of those whom a line describes alike."""
+    reason = step.reason
+    return str(reason.values["logins"]).split(", ") if reason is not None and reason.name == ALIKE else ()
 
 
 def _settled(step: Step, kept: Kept) -> Candidate:

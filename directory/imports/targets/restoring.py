@@ -13,6 +13,7 @@ from typing import Any
 from directory.imports import facts
 from directory.imports.target import Left, Outcome
 from directory.imports.targets import places
+from directory.issuing import enrolment
 from mailserver.model.identity import Affiliation, State, Tie
 from mailserver.store.account import accounts
 from mailserver.store.account.accounts import Farewell
@@ -106,6 +107,9 @@ class Undoing:
                 Cause("import-undone", run=self.run_id, counts=tuple(sorted(before))),
             )
         )
+        was = known._asdict()
+        said = enrolment.said_of_change(was, {**was, **before})
+        self.events += [(Action.IMPORT_UNDONE, known.account_id, one) for one in said]
 
     def _back(self, known: Known, before: dict[str, Any]) -> None:
         account_id = known.account_id

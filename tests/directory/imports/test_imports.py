@@ -408,6 +408,27 @@ def test_a_column_that_was_sorted_alone_gives_nobody_the_mailbox_of_another(impo
     assert importer(f"Léo,Noir,01/01/2011,pupil,,{one},0210006T,,,", confirm_logins=True).tally.renamed == 1
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Anne,Petit,,teacher,,,0210006T,,aroy,", "Luc,Sy,03/04/2011,pupil,,987654321AB,0210006T,,,"),
+        ("Anne,Roy,,teacher,21E2600123ABC,,0210006T,,aroy,", "Léo,Noir,01/01/2012,pupil,,987654321AB,0210006T,,,"),
+        ("Anne,Roy,,teacher,21E2600123ABC,987654321AB,0210006T,,,",),
+    ],
+)
+def test_whom_a_refused_line_is_about_is_no_leaver(importer: Importer, lines: tuple[str, ...]) -> None:
+    """The line is there: what it says is not believed, and neither is that its person is gone."""
+    importer(
+        "Anne,Roy,,teacher,21E2600123ABC,,0210006T,,aroy,",
+        "Luc,Sy,03/04/2011,pupil,,987654321AB,0210006T,,,",
+        full=True,
+    )
+    done = importer(*lines, full=True, allow_leavers=9)
+    assert done.tally.counts[Outcome.REFUSED] == 1
+    assert done.tally.counts[Outcome.LEAVING] == 0
+    assert {importer.standing(login).close_at for login in ("aroy", "lsy")} == {0}
+
+
 @pytest.mark.parametrize("where", ["{},Roy,,teacher,,,,,,", "Anne,Roy {},,teacher,,,,,,", "Anne,Roy,,teacher,,,,{},,"])
 def test_a_secret_in_the_wrong_column_is_refused_and_not_repeated(importer: Importer, where: str) -> None:
     """A column that slipped: everybody would read it in the address book."""
