@@ -208,7 +208,14 @@ async def test_changes_are_kept_and_audited(store: Store, people: dict[str, int]
     with pytest.raises(Refused):
         await store.write(make, "ada")
     rows = [row for row in await store.read(audit.history, 0) if row.action is Action.LIST_CHANGED]
-    assert len(rows) == 3
+    assert [str(row.detail) for row in reversed(rows)] == [
+        f"{at('x')}: made",
+        f"{at('x')}: members added: {at('ada')}",
+        f"{at('x')}: owners added: {at('bob')}, {at('ada')}",
+        f"{at('x')}: named writers added: f@ailleurs.fr",
+        f"{at('x')}: hidden_members, moderated, name, uai, writers, owners, named writers",
+        f"{at('x')}: deleted",
+    ]
 
 
 async def test_personal_lists_are_scoped_by_account(store: Store, people: dict[str, int]) -> None:

@@ -100,8 +100,8 @@ def test_a_row_of_another_version_is_shown_as_it_stands(name: str, kept: str) ->
 
 
 SOURCE = Path(causes.__file__).parents[2]
-BESIDE = {"mailbox-rights": {"number"}}
-"""What a row keeps and does not say: by what a program finds it again that has another name since."""
+BESIDE = {"mailbox-rights": {"number", "before"}}
+"""What a row keeps and does not say: by what a place is found that has another name since, and what was there."""
 
 
 def named_in_source() -> Iterator[tuple[str, ast.Call]]:

@@ -478,7 +478,8 @@ def test_a_functional_box_and_its_holders(house: House, console: Visitor, phone:
     assert len(held) == 2
     console.post(path, {"faire": "detenteurs", "detenteur": [one.address], "droits-0": ["read"]})
     assert len(house.store.read_now(lists.holders, address)) == 1
-    assert [row.actor for row in acts(house, Action.RIGHTS_CHANGED)] == ["achef", "achef"]
+    rows = [row for row in acts(house, Action.RIGHTS_CHANGED) if address in row.detail]
+    assert [row.actor for row in rows] == ["achef"] * 5, "each who holds it otherwise has a row"
     assert console.post(path, {"faire": "supprimer", "nombre": "7"}).status_code == 422
     console.post(path, {"faire": "supprimer", "nombre": "1"})
     assert house.store.read_now(lists.get, address) is None

@@ -173,7 +173,7 @@ def grant(tx: Tx, account_id: int, collection_id: int, grantee_id: int, role: Ro
         _check_room(tx, held, grantee_id)
         values = {"collection_id": collection_id, "account_id": grantee_id, "role": role.value, "granted": tx.now}
         tx.execute(insert(collection_grant), values)
-    _told(tx, held, grantee_id, origin, role.value)
+    _told(tx, held, grantee_id, origin, before or "nothing", role.value)
     return before is None
 
 
@@ -226,15 +226,18 @@ def _check_room(tx: Tx, held: Collection, grantee_id: int) -> None:
 
 
 def _end(tx: Tx, held: Collection, grantee_id: int, origin: Origin, said: str) -> None:
-    if not tx.execute(delete(collection_grant).where(_row(held.id, grantee_id))).rowcount:
+    here = _row(held.id, grantee_id)
+    before = tx.execute(select(collection_grant.c.role).where(here)).scalar()
+    if not tx.execute(delete(collection_grant).where(here)).rowcount:
         raise Refused(Reason.NOT_FOUND, "Not shared with this person")
-    _told(tx, held, grantee_id, origin, said)
+    _told(tx, held, grantee_id, origin, before or "nothing", said)
 
 
-def _told(tx: Tx, held: Collection, grantee_id: int, origin: Origin, said: str) -> None:
+def _told(tx: Tx, held: Collection, grantee_id: int, origin: Origin, before: str, said: str) -> None:
     """On record, and both look again."""
     login = tx.execute(select(account.c.login).where(account.c.id == grantee_id)).scalar_one()
-    detail = Cause("mailbox-rights", mailbox=f"/dav/ {held.name}", number=held.id, who=login, rights=(said,))
+    where = f"/dav/ {held.name}"
+    detail = Cause("mailbox-rights", mailbox=where, number=held.id, who=login, before=(before,), rights=(said,))
     audit.record(tx, origin, Action.RIGHTS_CHANGED, held.account_id, detail)
     tx.changed(held.account_id, 0)
     tx.changed(grantee_id, 0)

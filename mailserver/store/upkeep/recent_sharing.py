@@ -232,18 +232,12 @@ def _tell(
         for row in rights
     ]
     said += [(account_id, f"{_DAV}{row['name']}", row["collection_id"], row["login"], row["role"]) for row in grants]
-    audit.record_many(
-        tx,
-        origin,
-        [
-            (
-                Action.RIGHTS_CHANGED,
-                owner,
-                Cause("mailbox-rights", mailbox=place, number=number, who=who, rights=("nothing" if ended else had,)),
-            )
-            for owner, place, number, who, had in said
-        ],
-    )
+    rows = []
+    for owner, place, number, who, had in said:
+        was, now = (had, "nothing") if ended else ("nothing", had)
+        detail = Cause("mailbox-rights", mailbox=place, number=number, who=who, before=(was,), rights=(now,))
+        rows.append((Action.RIGHTS_CHANGED, owner, detail))
+    audit.record_many(tx, origin, rows)
     readers = {str(row["identifier"]) for row in rights}
     known = tx.execute(select(account.c.login, account.c.id).where(account.c.login.in_(sorted(readers))))
     people = {str(row.login): int(row.id) for row in known}

@@ -124,7 +124,8 @@ def change(
         }
         tx.execute(insert(mailbox_right).values(**values))
     who = f"-{identifier}" if negative else identifier
-    said = Cause("mailbox-rights", mailbox=box.name, number=box.id, who=who, rights=(write(after) or "nothing",))
+    was, now = ((write(rights) or "nothing",) for rights in (before, after))
+    said = Cause("mailbox-rights", mailbox=box.name, number=box.id, who=who, before=was, rights=now)
     audit.record(tx, origin, Action.RIGHTS_CHANGED, box.account_id, said)
     told(tx, box, identifier)
 
