@@ -83,10 +83,12 @@ def hand_over(
         person = members.get(account_id)
         if person is None or person.role is Role.PUPIL:
             raise Refused(Reason.NOT_FOUND)
-        # Whoever takes over from somebody who managed the box manages it.
-        words = {word for holder in gone for word in holder.words} | set(boxes.USUAL.split())
+        # Whoever takes over from somebody who managed the box manages it; who holds it already does no less.
+        own = [holder for holder in box.holders if holder.account_id == account_id]
+        words = {word for holder in (*gone, *own) for word in holder.words} | set(boxes.USUAL.split())
         wanted[person.address] = words
-    if not wanted and len(gone) == len(box.holders):
+    accounts = {holder.account_id for holder in gone} - {0}
+    if not wanted and all(holder in gone or holder.account_id in accounts for holder in box.holders):
         raise Refused(Reason.INVALID, "somebody has to hold the box")
     kept = [
         holder.address for holder in gone if holder.address not in {list_settings.fold(address) for address in wanted}

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from directory.lists import roster_record, virtual_lists
+from directory.lists import box_holders, roster_record, virtual_lists
 from mailserver.foundation.settings import Settings
 from mailserver.model import selection
 from mailserver.model.address import parse
@@ -182,11 +182,12 @@ def make(tx: Tx, list_settings: ListSettings, wanted: NewList, origin: Origin) -
     lists.set_owners(tx, wanted.address, wanted.owners)
     if wanted.named:
         lists.set_writers(tx, wanted.address, wanted.named)
-    if wanted.members:
-        lists.add_members(tx, wanted.address, wanted.members)
     if kind is ListKind.FUNCTION:
-        check_holders(tx, wanted.members)
+        box_holders.check(tx, wanted.members)
+        lists.add_members(tx, wanted.address, box_holders.one_each(tx, wanted.members, ()))
         boxes.ensure(tx, wanted.address)
+    elif wanted.members:
+        lists.add_members(tx, wanted.address, wanted.members)
     audit.record(tx, origin, Action.LIST_CHANGED, 0, Cause("list-made", address=wanted.address))
     _record_first(tx, wanted, origin)
 
@@ -368,23 +369,11 @@ def edit(tx: Tx, address: str, add: Sequence[str], remove: Sequence[str]) -> tup
     entry = require(tx, address)
     if entry.kind is ListKind.LIVING and (add or remove):
         raise Refused(Reason.INVALID, f"{address}: a living list's members are found, not written down")
+    if entry.kind is ListKind.FUNCTION:
+        return box_holders.edit(tx, entry, add, remove)
     removed = lists.remove_members(tx, entry.address, remove) if remove else 0
     added = lists.add_members(tx, entry.address, add) if add else 0
-    if entry.kind is ListKind.FUNCTION and add:
-        check_holders(tx, add)
-        boxes.give_usual_words(tx, entry.address)
     return added, removed
-
-
-def check_holders(tx: Tx, addresses: Sequence[str]) -> None:
-    """Only people of this house hold a functional box: its mail is read where it lies, and nobody is sent a copy.
-
-    Raises Refused(INVALID) naming the first who is none.
-    """
-    known = people.logins(tx, [fold_login(address) for address in addresses])
-    for address in addresses:
-        if fold_login(address) not in known:
-            raise Refused(Reason.INVALID, f"{address}: only people of this house hold a functional box")
 
 
 def hold(
@@ -407,7 +396,8 @@ def hold(
         if not words or not set(words) <= WORDS.keys():
             raise Refused(Reason.INVALID, f"a holder's words are of {', '.join(WORDS)}")
     before = dict(lists.holders(tx, entry.address))
-    _edit_checked(tx, list_settings, address, tuple(held), removed, origin)
+    gone = (*removed, *box_holders.also_held_as(tx, entry, held, held))
+    _edit_checked(tx, list_settings, address, tuple(held), gone, origin)
     ordered = {address: " ".join(word for word in WORDS if word in words) for address, words in held.items()}
     lists.set_rights(tx, entry.address, ordered)
     roster_record.holders(tx, entry, before, origin)

@@ -186,6 +186,32 @@ def test_holders_come_and_go(house: House, box: str) -> None:
         house.store.write_now(rosters.edit_checked, list_settings, box, ["jean@ailleurs.fr"], [], ORIGIN)
 
 
+def test_somebody_holds_a_box_once_by_whichever_address(house: House, box: str) -> None:
+    """By the identifier and by the name: taken off by one of them they went on reading by the other."""
+    rose, list_settings = house.people["rose"], rosters.ListSettings.of(house.settings)
+    assert rose.address != at("rose")
+
+    def holders() -> dict[str, str]:
+        return dict(house.read(lists.holders, box))
+
+    def held(*removed: str, **wanted: str) -> None:
+        said = {address: words.split() for address, words in wanted.items()}
+        house.store.write_now(rosters.hold, list_settings, box, said, removed, ORIGIN)
+
+    hold(house, box, rose="read write manage send")
+    held(**{rose.address: "read"})
+    assert holders() == {rose.address: "read", at("paul"): "read write send"}
+    house.store.write_now(rosters.edit_checked, list_settings, box, [at("rose")], [], ORIGIN)
+    assert holders()[rose.address] == "read", "who is in it already is not let do more"
+    held(at("rose"))
+    assert holders() == {at("paul"): "read write send"}
+    assert house.read(access.held_boxes, Viewer(rose.account_id)) == []
+    house.store.write_now(rosters.edit_checked, list_settings, box, [rose.address, at("rose")], [], ORIGIN)
+    assert len(holders()) == 2
+    house.store.write_now(rosters.edit_checked, list_settings, box, [], [at("rose"), rose.address], ORIGIN)
+    assert holders() == {at("paul"): "read write send"}
+
+
 def test_a_renamed_box_keeps_its_mail(house: House, box: str) -> None:
     assert arrive(house, "parent@exemple.org", box) == {}
     new = f"ecole@{DOMAIN}"

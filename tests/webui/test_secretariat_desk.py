@@ -74,6 +74,8 @@ def test_a_box_is_handed_over_by_who_manages_it(
     assert office.post("/secretariat/boites", change).status_code == 422
     assert office.post("/secretariat/boites", {**change, "retirer": rose.address}).status_code == 422
     assert "Quelqu’un doit tenir la boîte" in office.text
+    office.post("/secretariat/boites", {**change, "personne": str(rose.account_id)})
+    assert held_by(house, address) == {rose.address: "read write manage send"}, "who holds it already does no less"
     office.post("/secretariat/boites", {**change, "personne": str(paul.account_id), "retirer": rose.address})
     assert "Boîte remise" in office.text
     assert held_by(house, address) == {paul.address: "read write manage send"}
