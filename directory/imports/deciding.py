@@ -170,7 +170,8 @@ def _is_another(candidate: Candidate, known: Known) -> bool:
     somebody else, and would have inherited a mailbox.
     """
     record, born = candidate.record, candidate.marks.birth_date
-    said, held = (tuple(search_key(text or "") for text in (one.given_name, one.surname)) for one in (record, known))
+    said = [search_key(text or "") for text in (record.given_name, record.surname)]
+    held = [search_key(text) for text in (known.given_name, known.surname)]
     if not (all(said) and all(held)) or not set(said).isdisjoint(held):
         return False
     return not (born and known.birth_date and born == known.birth_date)
