@@ -186,6 +186,8 @@ _RECORDED = {
     "address-added": N_("adresse ajoutée : {address}"),
     "address-removed": N_("adresse retirée : {address}"),
     "login-changed": N_("identifiant : {before}, puis {after}"),
+    "code-ended": N_("code annulé : le compte qui l’avait donné a été mis en sécurité"),
+    "code-again": N_("code valable de nouveau"),
     "state": N_("état : {state}"),
     "fields": "{fields}",
     "device": N_("« {name} », n° {id}"),

@@ -1,5 +1,6 @@
 """A hijacked account: one button ends what its thief could go on with; what left is shown and taken back."""
 
+import re
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,15 +10,18 @@ from sqlalchemy import select, update
 
 from directory.lists import rosters
 from directory.lists.rosters import ListChange, NewList
+from directory.people.lifecycle import Accounts
 from mailserver.delivery.forwarding import Forwards
 from mailserver.filters import Scripts, documents, sieve
 from mailserver.filters.documents import Documents
 from mailserver.filters.rules import Blocked, Document
 from mailserver.filters.rules.forward import Forward
 from mailserver.mime.writing.fields import Correspondent
+from mailserver.model import identity
 from mailserver.model.clock import DAY, HOUR
+from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.identity import Principal
+from mailserver.model.identity import NewPerson, Principal
 from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.outbound.submission.confirmation import let_wait
 from mailserver.store.account import (
@@ -360,6 +364,41 @@ def test_what_others_gave_a_hijacked_account_is_shown_and_kept(house: House, con
     assert "cn=admin" in text
     house.store.write_now(secure, victim)
     assert victim.address in dict(house.store.read_now(lists.holders, box.address))
+
+
+def test_codes_that_a_thief_made_for_others_open_nothing(house: House, console: Visitor, phone: Phone) -> None:
+    """Whoever is in a secretariat's account prints letters: each opens somebody else's account."""
+    secretary = house.person("Sig", "Secretaire", identity.Role.SECRETARIAT)
+    by = Origin(secretary.login, "secretariat")
+    people = [NewPerson(name, "Attend", identity.Role.TEACHER) for name in ("Aa", "Bb", "Cc")]
+    waiting, opened_since, before = (house.run(house.directory.add(one)) for one in people)
+    desk = Accounts(directory=house.directory, store=house.store, proofs=Proofs(b"k"), clock=house.clock, origin=by)
+    elsewhere = Accounts(
+        directory=house.directory, store=house.store, proofs=Proofs(b"k"), clock=house.clock, origin=ORIGIN
+    )
+    for one in (waiting, opened_since):
+        house.run(desk.reset(one.login))
+    house.run(elsewhere.reset(before.login))
+    house.store.write_now(activate, opened_since)
+
+    def codes() -> list[bool]:
+        standings = [house.store.read_now(accounts.get, one.account_id) for one in (waiting, before)]
+        return [standing is not None and bool(standing.code) for standing in standings]
+
+    assert codes() == [True, True]
+    path = f"/admin/comptes/{secretary.account_id}/piratage"
+    opened(console, house, phone, path)
+    text = console.post(path, {"faire": "securiser", "verifie": "oui"}).text
+    assert codes() == [False, True]
+    assert re.search(r"retenus\. Codes donnés à d’autres depuis 48 heures, annulés\s: 1\.", text)
+    assert opened_since.login in text
+    console.post(path, {"faire": "annuler"})
+    assert codes() == [True, True]
+
+
+def activate(tx: Tx, person: Principal) -> None:
+    accounts.password_chosen(tx, person.account_id)
+    audit.record(tx, Origin("self", "web"), Action.ACTIVATED, person.account_id)
 
 
 def test_done_twice_it_is_undone_whole(house: House, thief: tuple[Principal, Visitor]) -> None:

@@ -103,6 +103,12 @@ def _tell(login: str, code: str, done: Secured) -> None:
         print(_("Double authentification de moins de 48 heures retirée."))
     if done.codes:
         print(_("Codes de secours annulés : {count}", count=done.codes))
+    if done.handed_out:
+        print(_("Codes donnés à d’autres depuis 48 heures, annulés : {count}", count=done.handed_out))
+    for login in done.opened[:SHOWN]:
+        print(_("Ouvert avec un code de ce compte, à vérifier : {login}", login=login))
+    if len(done.opened) > SHOWN:
+        print(_("… et {count} autres.", count=len(done.opened) - SHOWN))
     _tell_shared([_("Partage arrêté : {place}, avec {who}", place=one.place, who=one.who) for one in done.shared])
     if code:
         print(_("Nouveau code, à remettre en main propre : {code}", code=code))

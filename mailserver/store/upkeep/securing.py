@@ -2,7 +2,8 @@
 
 What is switched off is kept, so that a false alarm can be undone: the active filter, where mail is sent on to, app
 passwords and printed codes (as the hashes they are), a second factor of the last two days (sealed), the rows of the
-queue, the private address that codes are sent to, what was shared in the last two days. Sessions stay closed, planned
+queue, the private address that codes are sent to, what was shared in the last two days, the codes that were made for
+others in that time. Sessions stay closed, planned
 letters stay drafts. Rows that are being sent at this moment are held when they come back (`store.account.secured`).
 """
 
@@ -37,7 +38,7 @@ from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.account.factors import app_password, one_time_password, recovery_code
 from mailserver.store.schema.account.filters import forwarding
 from mailserver.store.schema.outgoing.spool import queued, queued_domain
-from mailserver.store.upkeep import recent_sharing
+from mailserver.store.upkeep import recent_codes, recent_sharing
 from mailserver.store.upkeep.recent_sharing import Given
 from mailserver.texts.causes import Cause
 
@@ -67,6 +68,10 @@ class Secured:
     """Printed codes that open nothing any more."""
     shared: tuple[Given, ...]
     """Mailboxes, agendas and address books that were shared in the last two days, and are no more."""
+    handed_out: int = 0
+    """One-time codes that it made for others in the last two days, which open nothing any more."""
+    opened: tuple[str, ...] = ()
+    """Identifiers of accounts that were opened since it made a code for them: their codes may have been the thief's."""
 
 
 def secure(tx: Tx, origin: Origin, account_id: int, sent_on_to: SentOnTo) -> Secured:
@@ -86,6 +91,8 @@ def secure(tx: Tx, origin: Origin, account_id: int, sent_on_to: SentOnTo) -> Sec
     mailings.stop_all(tx, origin, account_id)
     factor, codes = _take_factor(tx, account_id), _take_codes(tx, account_id)
     shared, sharing = recent_sharing.end(tx, account_id, tx.now - RECENT, origin)
+    handed_out = recent_codes.end(tx, account_id, tx.now - RECENT, origin)
+    opened = recent_codes.opened(tx, account_id, tx.now - RECENT)
     known = before.get("sharing", {})
     kept = {
         "devices": before.get("devices", []) + gone,
@@ -94,6 +101,7 @@ def secure(tx: Tx, origin: Origin, account_id: int, sent_on_to: SentOnTo) -> Sec
         "queued": before.get("queued", []) + rows,
         "factor": before.get("factor") or factor,
         "codes": before.get("codes") or codes,
+        "handed_out": before.get("handed_out", []) + handed_out,
         "sharing": {key: known.get(key, []) + rows for key, rows in sharing.items()},
         **_take_recovery(tx, account_id, before),
     }
@@ -103,7 +111,8 @@ def secure(tx: Tx, origin: Origin, account_id: int, sent_on_to: SentOnTo) -> Sec
     audit.record(tx, origin, Action.SECURED, account_id, detail)
     forward = next((str(one["address"]) for one in forwards), "")
     names = tuple(str(one["name"]) for one in gone)
-    return Secured(open_sessions, names, active, forward, len(rows), bool(factor), len(codes), tuple(shared))
+    found = (open_sessions, names, active, forward, len(rows), bool(factor), len(codes), tuple(shared))
+    return Secured(*found, len(handed_out), tuple(opened))
 
 
 def undo(tx: Tx, origin: Origin, account_id: int, sent_on_to: SentOnTo) -> Secured:
@@ -128,13 +137,14 @@ def undo(tx: Tx, origin: Origin, account_id: int, sent_on_to: SentOnTo) -> Secur
         recoveries.set_address(tx, account_id, kept["recovery"], own=kept.get("recovery_own", True))
     factor = _give_factor(tx, account_id, kept)
     shared = recent_sharing.give_back(tx, account_id, kept.get("sharing", {}), origin)
+    handed_out = recent_codes.give_back(tx, kept.get("handed_out", ()), origin)
     rows = _still_held(tx, kept["queued"])
     if rows:
         spool.retry(tx, rows)
     moved(tx, account_id)
     audit.record(tx, origin, Action.SECURED, account_id, Cause("secured-undone"))
     names = tuple(str(one["name"]) for one in back)
-    return Secured(0, names, name, forward, len(rows), factor, 0, tuple(shared))
+    return Secured(0, names, name, forward, len(rows), factor, 0, tuple(shared), handed_out)
 
 
 def _switch_on(tx: Tx, account_id: int, name: str, origin: Origin) -> str:

@@ -89,8 +89,8 @@ def set_quota(tx: Tx, account_id: int, quota: int) -> None:
     note(tx, account_id, {"quota": quota})
 
 
-def set_code(tx: Tx, account_id: int, hashed: bytes, expires: int) -> None:
-    """Keep a one-time code; the one before it is dead."""
+def set_code(tx: Tx, account_id: int, hashed: bytes | None, expires: int) -> None:
+    """Keep a one-time code, or (None) none; the one before it is dead."""
     move(tx, account_id, {"code": hashed, "code_expires": expires})
 
 
