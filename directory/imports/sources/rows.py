@@ -109,8 +109,8 @@ def read(file: TextIO, encoding: Encoding = Encoding.UTF_8) -> Iterator[PersonRe
             yield Fault(number, Cause("not-csv", error=causes.of(error)))
             continue
         if lines.is_cut and len(cells) < len(columns):
-            # Half an identifier would be issued for ever.
-            yield Fault(number, Cause("cut-off"))
+            # Half an identifier would be issued for ever, and nobody knows whose line it was.
+            yield Fault(number, text_encoding.fault("".join(cells), encoding) or Cause("cut-off"))
         elif any(cell and not cell.isspace() for cell in cells):
             yield _line(number, columns, cells, encoding)
 
