@@ -31,8 +31,11 @@ def end(tx: Tx, account_id: int, since: int, origin: Origin) -> list[Code]:
     for start in range(0, len(made), IN_LIST):
         some = account.c.id.in_(sorted(made)[start : start + IN_LIST])
         good = (some, account.c.code.is_not(None), account.c.code_expires > tx.now)
-        rows = tx.execute(select(account.c.id, account.c.code, account.c.code_expires).where(*good)).all()
-        ended += [{"account_id": row.id, "code": bytes(row.code).hex(), "expires": row.code_expires} for row in rows]
+        rows = select(account.c.id, account.c.code, account.c.code_expires).where(*good).order_by(account.c.id)
+        ended += [
+            {"account_id": row.id, "code": bytes(row.code).hex(), "expires": row.code_expires}
+            for row in tx.execute(rows.with_for_update())
+        ]
     for one in ended:
         accounts.set_code(tx, one["account_id"], None, 0)
     _record(tx, ended, origin, Cause("code-ended"))
