@@ -261,7 +261,7 @@ async def test_states_and_their_record(embedded: EmbeddedDirectory, store: Store
         Action.RESUMED,
         Action.RESUMED,
     ]
-    assert {event.actor for event in history} == {"tester", "directory"}
+    assert {event.actor for event in history} == {"tester"}
 
 
 async def test_every_step_moves_the_login_version(embedded: EmbeddedDirectory, desk: Accounts) -> None:
