@@ -136,6 +136,7 @@ class Connection(SMTP):
         """The peer is gone. What it has asked for ends by itself: a delivery is never cut in the middle."""
         self._lost = True
         self._entry.leave()
+        self._door.gone(self)
         if self._timeout_handle is not None:
             self._timeout_handle.cancel()
         asyncio.StreamReaderProtocol.connection_lost(self, error)
@@ -364,7 +365,7 @@ class Connection(SMTP):
 
     def _finish(self) -> None:
         self._release()
-        self._door.leave(self)
+        self._door.leave(self, closing=not self._lost)
         self._busy, self._cut = False, True
         if not self._lost and self.transport is not None:
             transport = cast(asyncio.Transport, self.transport)

@@ -20,7 +20,7 @@ MOST_WAITING = 500
 """Peers of one worker that wait for such an answer; who would be one more is told to go."""
 
 GOODBYE_SECONDS = 0.5
-"""For the last words to peers whose messages came too slowly for a stop."""
+"""For the last words to peers whose messages came too slowly for a stop, and for TLS to end."""
 
 
 class Member(Protocol):
@@ -46,8 +46,12 @@ class Door:
         """Peers that wait for the answer about a recipient who is not here."""
         self._listeners: list[Listener] = []
         self._members: set[Member] = set()
+        self._closing: set[Member] = set()
+        """Who is told goodbye, and has yet to end TLS or to read it."""
         self._empty = asyncio.Event()
         self._empty.set()
+        self._ended = asyncio.Event()
+        self._ended.set()
         self._last: list[Callable[[], Awaitable[None]]] = []
         self.stopping = False
         self.held = 0
@@ -68,11 +72,20 @@ class Door:
         self._members.add(member)
         self._empty.clear()
 
-    def leave(self, member: Member) -> None:
-        """Forget a connection."""
+    def leave(self, member: Member, *, closing: bool) -> None:
+        """The conversation is over; `closing`: its connection ends with `gone`."""
+        if closing:
+            self._closing.add(member)
+            self._ended.clear()
         self._members.discard(member)
         if not self._members:
             self._empty.set()
+
+    def gone(self, member: Member) -> None:
+        """The connection has ended."""
+        self._closing.discard(member)
+        if not self._closing:
+            self._ended.set()
 
     def hold(self, payer: str, octets: int) -> None:
         """So many octets more, or less, are in memory of a payer (`Entry.payer`)."""
@@ -99,20 +112,22 @@ class Door:
             listener.close()
         for member in list(self._members):
             member.end_soon()
-        if not await self._is_empty(grace):
+        if not await _is_set(self._empty, grace):
             for member in list(self._members):
                 member.end_now()
-            await self._is_empty(GOODBYE_SECONDS)
-            for member in list(self._members):
-                member.abort()
+            await _is_set(self._empty, GOODBYE_SECONDS)
+        await _is_set(self._ended, GOODBYE_SECONDS)
+        for member in [*self._members, *self._closing]:
+            member.abort()
         for close in self._last:
             await close()
 
-    async def _is_empty(self, seconds: float) -> bool:
-        """True once everybody is gone, False after so long."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._empty.wait()
-        except TimeoutError:
-            return False
-        return True
+
+async def _is_set(event: asyncio.Event, seconds: float) -> bool:
+    """True once it is, False after so long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

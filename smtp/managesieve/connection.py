@@ -80,6 +80,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
         self._entry.leave()
+        self._door.gone(self)
         self._wake()
         self.resume_writing()
 
@@ -138,7 +139,7 @@ class Connection(asyncio.Protocol):
             self._finish()
 
     def _finish(self) -> None:
-        self._door.leave(self)
+        self._door.leave(self, closing=not self._lost)
         if not self._lost and self._transport is not None:
             self._transport.write(b"".join(self._out))
             self._transport.close()

@@ -1,6 +1,7 @@
 """STARTTLS: nothing from before acts after."""
 
 import asyncio
+import contextlib
 import smtplib
 import socket
 import ssl
@@ -12,6 +13,7 @@ import pytest
 from mailserver.foundation.metrics import catalogue
 from smtp.connection import Connection
 from tests.figures import value
+from tests.smtp.conftest import HouseMaker
 from tests.smtp.dialogues import tls_context
 from tests.smtp.house import DOMAIN, PASSWORD, House
 from tests.waiting import until
@@ -127,3 +129,37 @@ def test_who_leaves_instead_of_a_handshake_is_counted_no_more(house: House, door
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     plain.close()
     until(lambda: value(catalogue.OPEN, door) == before)
+
+
+@pytest.mark.parametrize(("door", "hello"), [("smtp", b"EHLO bar.com\r\n"), ("sieve", b"")])
+def test_a_stop_does_not_wait_for_who_never_ends_tls(make_house: HouseMaker, door: str, hello: bytes) -> None:
+    """It is told goodbye, and cut off all the same: it had stayed open when the service had stopped."""
+    house = make_house()
+    with socket.create_connection(("127.0.0.1", house.ports[door]), 60) as plain:
+        plain.recv(2000)
+        if hello:
+            plain.sendall(hello)
+            plain.recv(2000)
+        plain.sendall(b"STARTTLS\r\n")
+        plain.recv(200)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = tls_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+        _shake_hands(plain, tls, incoming, outgoing)
+        house.run(house.door.stop(5.0))
+        house.run(house.sieve_door.stop(5.0))
+        plain.settimeout(10)
+        with contextlib.suppress(ConnectionResetError):
+            while plain.recv(4096):
+                pass
+
+
+def _shake_hands(plain: socket.socket, tls: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
+    while True:
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            plain.sendall(outgoing.read())
+            incoming.write(plain.recv(4096))
+        else:
+            plain.sendall(outgoing.read())
+            return

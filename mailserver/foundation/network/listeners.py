@@ -134,7 +134,13 @@ class Listener:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         task = self._loop.create_task(self._receive(sock, entry))
         self._arrivals.add(task)
-        task.add_done_callback(self._arrivals.discard)
+        task.add_done_callback(partial(self._arrived, sock, entry))
+
+    def _arrived(self, sock: socket.socket, entry: Entry, task: asyncio.Task[None]) -> None:
+        self._arrivals.discard(task)
+        if task.cancelled():  # perhaps before it began
+            entry.leave()
+            sock.close()
 
     def _turn_away(self, sock: socket.socket, crowd: Crowd) -> None:
         """Say why, unless it would have to be said in TLS, and hold nothing."""
@@ -162,10 +168,6 @@ class Listener:
             log.info("connection failed", door=self._name, peer=entry.peer, error=type(error).__name__)
             entry.leave()
             sock.close()
-        except BaseException:
-            entry.leave()
-            sock.close()
-            raise
 
     async def _heard(self, sock: socket.socket, entry: Entry) -> bool:
         """True once the PROXY header has been read and counted; else the connection is closed."""
