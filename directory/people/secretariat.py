@@ -23,7 +23,7 @@ from mailserver.model.clock import DAY, Clock
 from mailserver.model.credentials.proofs import Proofs, new_code
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Affiliation, Directory, Principal, Role, State, Tie
-from mailserver.store.account import accounts, sessions
+from mailserver.store.account import accounts, idempotency
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
 from mailserver.store.people import affiliations, schools
@@ -314,7 +314,7 @@ def _begin_renewal(tx: Tx, account_id: int, letters: int, again: bool) -> bool:
     if step is None or step.letters != letters or (step.has_letter(tx.now) and not again):
         return False
     claim = hashlib.sha256(f"letter of {account_id} after {letters}".encode()).digest()
-    return sessions.claim(tx, claim, account_id, RENEWING_SECONDS)
+    return idempotency.claim(tx, claim, account_id, RENEWING_SECONDS)
 
 
 def _detail(person: Principal, ties: Sequence[Affiliation], uai: str) -> str:

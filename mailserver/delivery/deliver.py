@@ -34,7 +34,7 @@ from mailserver.model.identity import Archive, Directory, Roster
 from mailserver.model.messages.authentication import Alignment
 from mailserver.model.messages.impersonation import Signs
 from mailserver.model.messages.provenance import Door
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.engine.transactions import Coming, Store
 from mailserver.store.mail import blobs
 from mailserver.store.mail.junk import Source, Verdict
@@ -313,7 +313,7 @@ class Delivery(Addressing):
         """The language of whoever gets mail for a recipient; None: it is not one person here, or nobody knows."""
         if len(recipient.accounts) != 1 or recipient.remote:
             return None
-        return (await self._store.read(sessions.preferences, recipient.accounts[0])).reads
+        return (await self._store.read(stored_preferences.preferences, recipient.accounts[0])).reads
 
     async def virus_in(self, octets: bytes) -> str | None:
         """The name of a virus in a message; empty: none was found; None: nobody looked. Raises Temporary."""

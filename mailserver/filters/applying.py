@@ -23,12 +23,12 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Population
 from mailserver.model.messages.objectids import mailbox_id
 from mailserver.model.messages.provenance import Provenance
-from mailserver.store.account import sessions
-from mailserver.store.account.sessions import Undo
 from mailserver.store.engine.statements import Row
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.mail.mailboxes import Mailbox
+from mailserver.store.web.webmail import undo_records
+from mailserver.store.web.webmail.undo_records import Undo
 
 log = structlog.get_logger("filters")
 
@@ -250,11 +250,11 @@ def _apply(
         done = messages.move(tx, account_id, box_id, target, uids)
         moved += len(done.source_uids)
         if target in keys:
-            sessions.extend_undo(tx, keys[target], account_id, tuple(done.target_uids))
+            undo_records.extend_undo(tx, keys[target], account_id, tuple(done.target_uids))
         elif done.target_uids:
             keys[target] = new_key()
             what = Undo(box_id, target, tuple(done.target_uids))
-            sessions.remember_undo(tx, keys[target], account_id, UNDO_SECONDS, what)
+            undo_records.remember_undo(tx, keys[target], account_id, UNDO_SECONDS, what)
     return moved, marked, keys
 
 

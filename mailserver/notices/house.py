@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from mailserver.foundation.settings import Settings
 from mailserver.mime.writing import compose
 from mailserver.mime.writing.fields import Correspondent
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.engine.transactions import Store
 from mailserver.texts.catalogue import N_, NC_
 from mailserver.texts.dates import Day, Moment
@@ -80,7 +80,7 @@ def house_of(settings: Settings) -> House:
 
 async def house_for(store: Store, house: House, account_id: int) -> House:
     """The house as it speaks to somebody. Raises Temporary."""
-    return replace(house, language=(await store.read(sessions.preferences, account_id)).reads)
+    return replace(house, language=(await store.read(stored_preferences.preferences, account_id)).reads)
 
 
 def notice(house: House, to: Correspondent, subject: str, text: Text, *, token: bytes, now: float) -> bytes:

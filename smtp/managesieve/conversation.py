@@ -12,7 +12,7 @@ from mailserver.login import Login
 from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.model.folding import fold_login
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.account.filters import Bound, OverBound
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail.access import boxes
@@ -216,7 +216,7 @@ class Conversation(Connection):
         if not self._entry.identify(person.account_id):
             self.say(replies.no("Too many connections of this account", b"TRYLATER"))
             return
-        self._language = (await self._store.read(sessions.preferences, person.account_id)).reads
+        self._language = (await self._store.read(stored_preferences.preferences, person.account_id)).reads
         self._person, self._account, self._box = person, account_id, fold_login(proven.claimed)
         self._framer.literal = self._scripts.bounds.size
         self.allowed = IDLE_SECONDS

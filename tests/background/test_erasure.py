@@ -14,7 +14,7 @@ from mailserver.model.account.preferences import Preferences
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import NewPerson, Principal, Role, State
-from mailserver.store.account import accounts, sessions
+from mailserver.store.account import accounts, sessions, stored_preferences
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.agenda.agenda_items import NewItem
 from mailserver.store.engine.transactions import Tx
@@ -69,7 +69,7 @@ def _belongings(tx: Tx, person: Principal) -> None:
     agenda_items.put(tx, account_id, gone.id, item)
     agendas.drop(tx, account_id, gone.id)
     sessions.open_session(tx, b"s" * 32, account_id, 1, 100, "simple", "127.0.0.1", "Zwyrtkiewicz")
-    sessions.save_preferences(tx, account_id, Preferences(signature="Zwyrtkiewicz"))
+    stored_preferences.save_preferences(tx, account_id, Preferences(signature="Zwyrtkiewicz"))
     address = "equipe@ac-exemple.fr"
     common = {"name": "Équipe", "name_key": "equipe", "created": 0, "modified": 0}
     tx.execute(insert(mailing_list), {"address": address, "owner": person.address, **common})

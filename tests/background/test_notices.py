@@ -7,7 +7,7 @@ from directory.lists.rosters import ListChange, NewList
 from mailserver.background.housekeeping.notices import WELCOMES
 from mailserver.background.housekeeping.states import ORIGIN
 from mailserver.model.identity import NewPerson, Role, State
-from mailserver.store.account import accounts, sessions
+from mailserver.store.account import accounts, stored_preferences
 from mailserver.store.people.mailing_lists import outside_members
 from mailserver.store.queue import list_posts
 from mailserver.store.queue.spool import Options
@@ -158,7 +158,7 @@ async def test_a_notice_speaks_its_reader_s_language(
 ) -> None:
     """The one that was chosen, else that of the pages at the last login; at both of one's addresses."""
     person = await house.person(recovery_address=PRIVATE)
-    await house.store.write(sessions.revise_preferences, person.account_id, chosen)
+    await house.store.write(stored_preferences.revise_preferences, person.account_id, chosen)
     await house.round(336 * DAY)
     told = [*await house.inbox(person), *(notice for _, notice in await house.outgoing())]
     assert len(told) == 2

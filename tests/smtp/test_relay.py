@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from mailserver.foundation import tls
-from mailserver.store.account import forwards, sessions
+from mailserver.store.account import forwards, stored_preferences
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.queue import spool, traces
 from mailserver.store.queue.spool import Notify, Target
@@ -128,7 +128,7 @@ def test_a_report_speaks_its_reader_s_language(
 ) -> None:
     found = relayed.run(relayed.directory.find("ada"))
     assert found is not None
-    relayed.store.write_now(sessions.revise_preferences, found.account_id, {"language": language})
+    relayed.store.write_now(stored_preferences.revise_preferences, found.account_id, {"language": language})
     smarthost.inbox.answers = {"x@ailleurs.fr": "550 5.1.1 No such user"}
     submit(relayed, "x@ailleurs.fr")
     until(lambda: relayed.mail("ada"))
@@ -138,7 +138,7 @@ def test_a_report_speaks_its_reader_s_language(
     text = body.get_content()
     assert said in text
     assert unsaid not in text
-    relayed.store.write_now(sessions.revise_preferences, found.account_id, {"language": ""})
+    relayed.store.write_now(stored_preferences.revise_preferences, found.account_id, {"language": ""})
 
 
 def test_no_report_where_none_is_wanted(relayed: House, smarthost: Elsewhere) -> None:

@@ -13,7 +13,7 @@ from mailserver.model.account.preferences import Preferences
 from mailserver.model.account.quiet_hours import Hours
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import ListKind, Population
-from mailserver.store.account import bulletins, forwards, recoveries, rules, secured, sessions
+from mailserver.store.account import bulletins, forwards, recoveries, rules, secured, stored_preferences
 from mailserver.store.account.bulletins import Draft, Kind
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import known_senders
@@ -84,7 +84,7 @@ FIRSTS: dict[str, Callable[[Tx, int, int], Any]] = {
     "brake": lambda tx, _, number: rules.brake(tx, ADMIN, Population.PUPIL, LATER + number, "Vague"),
     "allowance": lambda tx, who, number: sent_counts.allow(tx, who, number + 2, LATER),
     "box": lambda tx, *_: boxes.ensure(tx, "scola@x.fr"),
-    "preferences": lambda tx, who, _: sessions.save_preferences(tx, who, Preferences()),
+    "preferences": lambda tx, who, _: stored_preferences.save_preferences(tx, who, Preferences()),
     "trust": lambda tx, who, _: known_senders.trust(tx, who, "marie@x.fr"),
     "recovery": lambda tx, who, number: recoveries.propose(tx, who, f"{number}@x.fr", b"code", LATER),
     "forward": lambda tx, who, number: forwards.ask(tx, who, f"{number}@x.fr", bytes([number]) * 32, LATER),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.account import sessions
+from mailserver.store.account import idempotency
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.mail.access import Viewer
@@ -53,7 +53,7 @@ def leave(store: Store, waiting: Waiting) -> None:
 def test_a_draft_that_is_gone_leaves_no_claim(store: Store, edupont: int) -> None:
     """Whoever sends may look for its newer version and hold that."""
     assert hold(store, edupont, 12345) is None
-    assert store.read_now(sessions.finished, CLAIM, edupont) is None
+    assert store.read_now(idempotency.finished, CLAIM, edupont) is None
     draft = keep_draft(store, edupont)
     assert hold(store, edupont, draft) is not None
     with pytest.raises(Refused) as twice:
@@ -89,7 +89,7 @@ def test_gone_first_it_is_not_called_back(store: Store, edupont: int, waiting: W
     with pytest.raises(Refused):
         store.write_now(outbox.call_back, edupont, waiting.id)
     assert store.read_now(outbox.fate, waiting) is Fate.LEFT
-    assert store.read_now(sessions.finished, VERSION, edupont) is not None
+    assert store.read_now(idempotency.finished, VERSION, edupont) is not None
     assert drafts(store, edupont) == 0
 
 

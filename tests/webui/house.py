@@ -33,7 +33,7 @@ from mailserver.model.messages.authentication import NOT_CHECKED, Authentication
 from mailserver.outbound.submission.submit import Submission
 from mailserver.outbound.submission.waiting.scheduled import ScheduledMail
 from mailserver.policy.viewers import Sharing
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.queue import spool
@@ -180,7 +180,7 @@ class House:
             self.run(self.login.login(made.login, Secret(password), "127.0.0.1", "test"))
         # Letters leave at once, and what comes is told at any hour: tests of either choose otherwise.
         chosen = {"undo_send": 0, "quiet_from": NEVER, "quiet_weekends": False}
-        self.store.write_now(sessions.revise_preferences, made.account_id, chosen)
+        self.store.write_now(stored_preferences.revise_preferences, made.account_id, chosen)
         found = self.run(self.directory.by_account(made.account_id))
         assert found is not None
         return found

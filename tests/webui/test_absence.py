@@ -19,7 +19,7 @@ from mailserver.model.identity import Principal, Role
 from mailserver.model.messages.provenance import Door
 from mailserver.model.rules import Sender
 from mailserver.policy.dlp import checker
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from tests.webui.house import PASSWORD, House, Visitor, mail
@@ -48,7 +48,7 @@ def at(house: House, moment: str) -> None:
 @pytest.fixture
 def person(house: House, rose: Principal) -> Principal:
     at(house, "2026-12-01T09:00")
-    house.store.write_now(sessions.revise_preferences, rose.account_id, {"school_zone": "A"})
+    house.store.write_now(stored_preferences.revise_preferences, rose.account_id, {"school_zone": "A"})
     return rose
 
 
@@ -112,9 +112,9 @@ def test_who_has_no_zone_chooses_one(house: House, rose: Principal) -> None:
     assert "zone A" not in browser.get(PAGE).text
     browser.post(PAGE, {"faire": "zone", "zone": "C"})
     assert "zone C" in browser.text
-    assert house.store.read_now(sessions.preferences, rose.account_id).school_zone == "C"
+    assert house.store.read_now(stored_preferences.preferences, rose.account_id).school_zone == "C"
     browser.post(PAGE, {"faire": "zone", "zone": "Z"})
-    assert house.store.read_now(sessions.preferences, rose.account_id).school_zone == "C"
+    assert house.store.read_now(stored_preferences.preferences, rose.account_id).school_zone == "C"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal, Role
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.people import schools
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.web import academy_models, signatures
@@ -85,7 +85,7 @@ def test_the_academys_models_stand_in_a_letters_menu_and_know_who_writes(
 
 def test_names_do_no_harm_in_a_formatted_letter(house: House, person: Principal, browser: Visitor) -> None:
     """What is filled in is text, wherever it stands; what the operators wrote is cleaned once more."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"composing": "forme"})
     mail = '<p>Le <b>{etablissement}</b></p><a href="{prenom}">x</a><img src="https://espion.test/{nom}"><script>y</script>'
     number = give(house, "Mise en forme", "Le {etablissement}", mail)
     browser.get("/m/ecrire")

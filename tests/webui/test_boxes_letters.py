@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.mail import access
 from mailserver.store.mail.access import Viewer
 from tests.webui.boxes import BASES, FULL, ORIGIN, Box, form, last, question
@@ -150,7 +150,7 @@ def test_new_letter_begun_in_the_box_is_the_boxs(
 def test_copy_is_told_of_a_letter_that_waits(house: House, rose: Principal, browser: Visitor, zoe: Principal) -> None:
     """It can still be called back: where the copy will be, and where it is once the letter has left."""
     box = Box(house, {rose.login: FULL})
-    house.store.write_now(sessions.revise_preferences, rose.account_id, {"undo_send": 10})
+    house.store.write_now(stored_preferences.revise_preferences, rose.account_id, {"undo_send": 10})
     content = question(box, zoe)
     browser.get(f"/m/ecrire?repondre={content}&boite={box.id()}")
     browser.post("/m/ecrire", form(browser))

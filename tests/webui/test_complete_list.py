@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from mailserver.model.identity import Principal, Role
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.mail import access, mailboxes, messages, muting, snooze
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.flags import names
@@ -106,7 +106,7 @@ def test_orders_and_pages(house: House, person: Principal, browser: Visitor) -> 
         if "taille" not in query:
             assert shown(browser) == wanted, query
     assert shown(browser)[0] == "Midi"
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"page_size": 25})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"page_size": 25})
     for number in range(30):
         house.deliver(person, mail(f"Lot {number}"))
     browser.get(f"/m/dossier/{box}?tri=date")
@@ -139,7 +139,7 @@ def test_one_walks_in_the_list_one_came_from(house: House, person: Principal, br
     form = {name: browser.field(name) for name in ("m", "lecteur", "retour", "vue")}
     done = browser.post(f"/m/dossier/{box}/agir", {**form, "faire": "archiver"})
     assert f"/m/dossier/{box}?f=suivis" in str(done.url), "nothing is left below: the same list"
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"after_action": "precedent"})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"after_action": "precedent"})
     browser.get(f"/m/message/{ids[3]}?d={box}")
     form = {name: browser.field(name) for name in ("m", "lecteur", "retour", "vue")}
     done = browser.post(f"/m/dossier/{box}/agir", {**form, "faire": "supprimer"})
@@ -160,7 +160,7 @@ def test_conversations_are_one_item_and_act_whole(house: House, person: Principa
     act(house, browser, person, c=[ids(browser, "c")["Re: Projet"]], faire="archiver")
     assert house.subjects(person, "Archive") == ["Projet", "Re: Projet"]
     assert "2 messages archivés" in browser.text
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"conversations": False})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"conversations": False})
     browser.get(f"/m/dossier/{house.box(person, 'Archive').id}")
     assert shown(browser) == ["Re: Projet", "Projet"]
 
@@ -169,7 +169,7 @@ def test_all_of_the_folder_is_chosen_on_the_server(house: House, person: Princip
     """214 messages are moved by one word of the form, and come back by one undo; filters limit what all means."""
     for number in range(214):
         house.deliver(person, mail(f"Lot {number % 40}", body=f"{number}\n"))
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"conversations": False})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"conversations": False})
     browser.get("/m/")
     assert "Choisir les 214 messages du dossier" in unescape(browser.text)
     some = list(ids(browser).values())[:3]
@@ -196,7 +196,7 @@ def test_what_came_after_the_list_was_shown_is_not_among_all_of_it(
     house: House, person: Principal, browser: Visitor
 ) -> None:
     """Nobody has seen it: neither the whole folder nor a conversation takes it along, and none is erased."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"conversations": False})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"conversations": False})
     for number in range(3):
         house.deliver(person, mail(f"Vu {number}"))
     page = browser.get("/m/").text

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from mailserver.mime import scan, unpack
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.mail import messages
 from mailserver.store.queue import outbox
 from mailserver.store.web import signatures
@@ -335,7 +335,7 @@ def test_called_back_in_time(
     house: House, chromium: Browser, person: Principal, lise: Principal, interface: str
 ) -> None:
     """Ten seconds to think better of it: the latest text is a draft again, and nothing has left."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"undo_send": 10})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"undo_send": 10})
     base = "/s" if interface == "simple" else "/m"
     with visiting(chromium, script=interface == "complet") as made:
         page = made.page
@@ -401,7 +401,7 @@ def test_each_address_signs_as_its_own(house: House, watched: Watched, person: P
 
 def test_formatted_letter(house: House, watched: Watched, person: Principal, lise: Principal, tmp_path: Path) -> None:
     """The bar is one tab stop; what leaves is multipart/alternative, cleaned, its picture within."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"composing": "forme"})
     page, keys = watched.page, watched.page.keyboard
     source = house.deliver(person, mail("Question", sender=f"Lise <{lise.address}>", body="Combien ?\n"))
     write(page, house, f"?repondre={source}")
@@ -451,7 +451,7 @@ def test_formatted_letter(house: House, watched: Watched, person: Principal, lis
 
 def test_bars_of_the_editor(house: House, watched: Watched, person: Principal, lise: Principal, tmp_path: Path) -> None:
     """Colour, size, alignment, a table, a link and a picture, by keys and menus; our policy refuses nothing."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"composing": "forme"})
     page, keys = watched.page, watched.page.keyboard
     watched.note_refusals()
     write(page, house)
@@ -547,7 +547,7 @@ def test_screens_are_accessible(
     house: House, chromium: Browser, person: Principal, lise: Principal, interface: str
 ) -> None:
     """axe finds nothing, nothing is wider than the screen."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"composing": "forme"})
     source = house.deliver(person, mail("Question", sender=f"Lise <{lise.address}>", body="Combien ?\n" * 5))
     base = "/s" if interface == "simple" else "/m"
     with visiting(chromium, script=True, bypass_csp=True) as made:
@@ -594,7 +594,7 @@ SCREENS = {
 
 def test_pages_are_small(house: House, chromium: Browser, person: Principal) -> None:
     """On the TLS door, headers and all: the simple page under 8 kB, the complete one with its editor under 50."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"composing": "forme"})
     for interface, most in (("simple", 8_000), ("complet", 50_000)):
         context = chromium.new_context(ignore_https_errors=True, locale="fr-FR")
         page = context.new_page()

@@ -13,7 +13,7 @@ import pytest
 from mailserver.mime import Part, scan, unpack
 from mailserver.model.account import preferences
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.mail import messages
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.web import signatures, webmail
@@ -134,7 +134,9 @@ def test_letters_begin_as_the_academy_has_it_unless_somebody_chose(
     academy: bool, chosen: str, begins: bool,
 ) -> None:  # fmt: skip
     monkeypatch.setitem(house.settings.web.__dict__, "formatted", academy)
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": chosen, "spelling": "es"})
+    house.store.write_now(
+        stored_preferences.revise_preferences, person.account_id, {"composing": chosen, "spelling": "es"}
+    )
     assert ('name="html"' in browser.get("/m/ecrire").text) == begins
     assert 'lang="es" spellcheck="true"' in browser.text
     assert 'name="html"' not in browser.get("/s/ecrire").text
@@ -155,7 +157,7 @@ def test_a_picture_that_the_text_does_not_show_is_a_file(
     house: House, person: Principal, browser: Visitor, zoe: Principal
 ) -> None:
     """Belonging to a page in HTML it is passed on, read, saved and kept in a draft of another program all the same."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"composing": "forme"})
     source = house.deliver(person, UNSHOWN)
     assert "piece-1.2.png" in browser.get(f"/m/message/{source}?forme=1").text
     assert "piece-1.2.png" in browser.get(f"/m/message/{source}/imprimer?forme=1").text
@@ -236,7 +238,7 @@ def test_nothing_is_passed_on_without_what_its_page_showed(
 
 
 def test_answer_below_the_quotation(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"answer_below": True})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"answer_below": True})
     source = house.deliver(person, mail("Dessous", body="question\n"))
     browser.get(f"/s/ecrire?repondre={source}")
     send(browser, a=zoe.login, texte="réponse")
@@ -266,7 +268,7 @@ def keep_habit(browser: Visitor, **values: str) -> httpx.Response:
 def test_signatures_belong_to_purposes_and_can_be_changed(
     house: House, person: Principal, browser: Visitor, zoe: Principal
 ) -> None:
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"signature": "Inès, habituelle"})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"signature": "Inès, habituelle"})
     keep_habit(browser, quoi="signature", nom="Réponses", texte="I. P., en bref", usage="reply")
     assert "Réponses" in keep_habit(browser, quoi="signature", nom="Longue", texte="Inès Plume\nLycée", usage="x").text
     source = house.deliver(person, mail("À signer"))
@@ -284,7 +286,7 @@ def test_signatures_belong_to_purposes_and_can_be_changed(
 def test_a_letter_is_kept_as_a_model(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
     """Formatted, without its signature and pictures; under the same name it takes the other's place."""
     house.store.write_now(
-        sessions.revise_preferences, person.account_id, {"signature": "Inès, usuelle", "composing": "forme"}
+        stored_preferences.revise_preferences, person.account_id, {"signature": "Inès, usuelle", "composing": "forme"}
     )
     for words in ("Première version", "Vous êtes <b>convoqué</b>.<script>x</script><img src='cid:a@b'>"):
         browser.get("/m/ecrire")

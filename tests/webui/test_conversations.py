@@ -5,7 +5,7 @@ import re
 import pytest
 
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.mail import messages
 from mailserver.store.mail.flags import SEEN
 from tests.webui.house import House, Visitor
@@ -107,7 +107,7 @@ def test_the_reader_acts_as_the_list_does(house: House, person: Principal, compl
     complete.post(act, {**fields, "faire": "archiver", "retour": "tri=date"})
     assert (house.box(person, "INBOX").messages, house.box(person, "Archive").messages) == (0, 3)
     fields["retour"] = "tri=date"
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"conversations": False})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"conversations": False})
     complete.get(f"/m/dossier/{archive.id}")
     complete.post(f"/m/dossier/{archive.id}/agir", {**fields, "faire": "supprimer"})
     assert (house.box(person, "Archive").messages, house.box(person, "Trash").messages) == (2, 1)

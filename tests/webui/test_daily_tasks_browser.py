@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from tests.previews.files import docx, word
 from tests.webui.browser import log_in, visiting
 from tests.webui.hostile.envelopes import PNG, file, html, multipart
@@ -73,7 +73,7 @@ def letters() -> list[bytes]:
 @pytest.fixture
 def hand(house: House, chromium: Browser, letters: list[bytes]) -> Iterator[Hand]:
     person = house.person("Jeanne", "Journée")
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"formatted": True})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"formatted": True})
     for letter in letters:
         house.clock.ahead += 60  # what is put back keeps its place
         house.deliver(person, letter)

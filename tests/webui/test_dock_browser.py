@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from tests.webui.asked import enter, somebody_asked
 from tests.webui.browser import Watched, faults_of, visiting
 from tests.webui.house import House
@@ -195,7 +195,7 @@ def test_what_is_asked_opens_what_was_folded_away(
 
 def test_an_answer_is_called_back_in_time(house: House, watched: Watched, person: Principal, lise: Principal) -> None:
     """Sent from the dock with time to think better of it: it comes back, its text as it was, and leaves once."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"undo_send": 10})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"undo_send": 10})
     page = watched.page
     number = len(house.subjects(lise, "INBOX"))
     dock = answer(page, "Sujet 2")

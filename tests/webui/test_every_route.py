@@ -22,7 +22,7 @@ from mailserver.filters import Documents
 from mailserver.filters.rules import Actions, Condition, Document, Field, Rule
 from mailserver.model.identity import Archive, Principal, Role
 from mailserver.model.messages.provenance import UNKNOWN
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.mail import mailboxes
 from mailserver.store.mail.posts import archived_posts
 from mailserver.store.people import schools
@@ -335,7 +335,7 @@ SHARED_NOTHING = (
 def test_pages_of_somebody_who_has_nothing_yet(house: House, chromium: Browser) -> None:
     """What is said instead of a list, and what can be done there: dark, on a phone."""
     person, wrong, menus = house.person("Nadège", "Arrivée"), list[str](), set[str]()
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"tags": []})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"tags": []})
     with visiting(chromium, size="telephone", scheme="dark", script=True, bypass_csp=True) as watched:
         page = watched.page
         let_in(page, house, person.login, "complet")

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.deleted import retention
@@ -54,11 +54,11 @@ def test_a_folder_moves_with_what_it_contains(house: House, person: Principal, b
 def test_colour_and_following(house: House, person: Principal, browser: Visitor) -> None:
     box = make(house, browser, person, "Projet")
     change(browser, box, faire="garder", couleur="vert")
-    assert house.store.read_now(sessions.preferences, person.account_id).colour(box.id) == "vert"
+    assert house.store.read_now(stored_preferences.preferences, person.account_id).colour(box.id) == "vert"
     assert "Projet" not in house.store.read_now(mailboxes.subscriptions, person.account_id)
     assert "caché aux autres logiciels" in browser.get("/s/dossiers").text
     change(browser, box, faire="garder", couleur="url(x)", suivi="1")
-    assert house.store.read_now(sessions.preferences, person.account_id).colours == ()
+    assert house.store.read_now(stored_preferences.preferences, person.account_id).colours == ()
     assert "Projet" in house.store.read_now(mailboxes.subscriptions, person.account_id)
 
 

@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from tests.webui.house import House, Visitor, mail
 
 RECTOR = "recteur@ac-exemple.fr"
@@ -63,7 +63,7 @@ def test_the_address_stands_beside_such_a_name_everywhere(
 
 
 def test_notices_name_the_address(house: House, rose: Principal) -> None:
-    house.store.write_now(sessions.revise_preferences, rose.account_id, {"desktop": True})
+    house.store.write_now(stored_preferences.revise_preferences, rose.account_id, {"desktop": True})
     visitor = house.visitor()
     visitor.log_in(rose.login, interface="complet")
     since = house.box(rose, "INBOX").uidnext

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import sessions, stored_preferences
 from mailserver.store.mail import mailboxes, messages
 from tests.waiting import until
 from tests.webui.browser import LOOKS, Watched, Wire, faults_of, log_in, rules_of, visiting
@@ -450,7 +450,7 @@ def test_every_state_is_accessible_and_fits(
         look("raccourcis", watched)
         for layout, density in (("bas", "confort"), ("liste", "compacte")):
             choice = {"layout": layout, "density": density}
-            house.store.write_now(sessions.revise_preferences, person.account_id, choice)
+            house.store.write_now(stored_preferences.revise_preferences, person.account_id, choice)
             page.goto(f"{house.url}/m/")
             look(layout, watched)
         page.set_viewport_size({"width": 320, "height": 640})
@@ -486,7 +486,7 @@ def test_a_preview_has_room_for_its_beginning_or_is_not_shown(house: House, chro
             ("droite", "normale"),
         ):
             chosen = {"layout": layout, "density": density}
-            house.store.write_now(sessions.revise_preferences, emma.account_id, chosen)
+            house.store.write_now(stored_preferences.revise_preferences, emma.account_id, chosen)
             page.goto(f"{house.url}/m/")
             rows = [(seen, of) for seen, of in page.evaluate(PREVIEWS, message_list.LEAST) if of]
             assert [row for row in rows if row[0] not in (0, row[1])] == [], (layout, density)

@@ -11,7 +11,7 @@ from mailserver.calendars import editing
 from mailserver.calendars.events import Draft
 from mailserver.calendars.icalendar import reading
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.agenda import agenda_items, agendas
 from tests.webui.browser import SETTLE, Watched, log_in, log_out, overflow, visiting
 from tests.webui.house import House, mail
@@ -39,7 +39,7 @@ HIDDEN = """(box) => {
 def reader(house: House) -> Principal:
     person = house.person("Manon", "Menus")
     tags = [{"keyword": "$Label1", "name": "Important", "colour": "rouge"}]
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"tags": tags})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"tags": tags})
     for number in range(40):
         house.deliver(person, mail(f"Message {number}", body=f"Texte {number}\n"))
     return person

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from tests.webui.browser import SIZES, browsers, faults_of, log_in, visiting
 from tests.webui.house import House, Visitor, mail
 
@@ -40,7 +40,7 @@ def person(house: House) -> Principal:
 
 
 def choose(house: House, person: Principal, **changes: Any) -> None:
-    house.store.write_now(sessions.revise_preferences, person.account_id, changes)
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, changes)
 
 
 def told(visitor: Visitor, since: int) -> Any:

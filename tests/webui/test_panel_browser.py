@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Dialog, Locator, Page, Route, expect
 
 from mailserver.mime import scan, unpack
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.record.audit import Origin
 from mailserver.store.web import academy_models, signatures
 from mailserver.store.web.academy_models import AcademyDraft
@@ -76,7 +76,7 @@ def kept(letter: Locator) -> None:
 def test_list_lives_on_beside_a_letter(house: House, watched: Watched, person: Principal, lise: Principal) -> None:
     """One writes in a panel, reads messages meanwhile, sends; the page is never left."""
     page = watched.page
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"undo_send": 10})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"undo_send": 10})
     page.evaluate("window.same = true")
     page.click(".courriels a:has-text('Sujet 2')")
     letter = write(page)
@@ -206,7 +206,9 @@ def test_reload_loses_nothing(house: House, watched: Watched, person: Principal)
 
 
 def test_untouched_letter_leaves_no_draft(house: House, watched: Watched, person: Principal) -> None:
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme", "signature": "Paul"})
+    house.store.write_now(
+        stored_preferences.revise_preferences, person.account_id, {"composing": "forme", "signature": "Paul"}
+    )
     page = watched.page
     page.click(".courriels a:has-text('Sujet 2')")
     reply = page.locator("#lecteur").get_by_role("link", name="Répondre", exact=True).first
@@ -344,7 +346,7 @@ def test_own_window(house: House, watched: Watched, person: Principal) -> None:
 
 
 def test_called_back_into_a_panel(house: House, watched: Watched, person: Principal, lise: Principal) -> None:
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"undo_send": 10})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"undo_send": 10})
     page = watched.page
     letter = write(page)
     to(letter, lise.login)
@@ -571,7 +573,7 @@ def test_formatted_letter_under_the_policy_of_every_page(
     house: House, watched: Watched, person: Principal, lise: Principal, tmp_path: Path
 ) -> None:
     """The editor comes with the first formatted letter; styles that are pasted and pictures need no laxer policy."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"composing": "forme"})
     page = watched.page
     watched.note_refusals()
     page.reload()
@@ -678,7 +680,7 @@ def test_logging_out_leaves_nothing_in_the_tab(house: House, watched: Watched, p
 
 def test_every_state_is_accessible(house: House, chromium: Browser, person: Principal, lise: Principal) -> None:
     """axe finds nothing: an answer, a formatted letter beside one that is folded, a large one, a fault, a departure."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"undo_send": 10})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"undo_send": 10})
     with visiting(chromium, script=True, bypass_csp=True) as watched:
         page = watched.page
         enter(page, house, person)
@@ -688,7 +690,7 @@ def test_every_state_is_accessible(house: House, chromium: Browser, person: Prin
         field(answer, "texte").fill("Douze, je crois.")
         kept(answer)
         look(watched, "panneau-reponse")
-        house.store.write_now(sessions.revise_preferences, person.account_id, {"composing": "forme"})
+        house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"composing": "forme"})
         letter = write(page)
         to(letter, "lise.moreau@ac-exemple.fr, ailleurs@exemple.org")
         field(letter, "objet").fill("Conseil de classe")

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from mailserver.model.account.preferences import Preferences, revise
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from tests.webui.browser import let_in, log_in, visiting
 from tests.webui.hostile.envelopes import PNG, file, html, multipart
 from tests.webui.house import House, mail
@@ -37,9 +37,11 @@ def letter(house: House, emma: Principal) -> int:
 @pytest.fixture
 def paper(house: House, emma: Principal) -> Iterator[None]:
     """Formatted messages are turned dark in the dark."""
-    house.store.write_now(sessions.save_preferences, emma.account_id, revise(Preferences(), {"paper": "sombre"}))
+    house.store.write_now(
+        stored_preferences.save_preferences, emma.account_id, revise(Preferences(), {"paper": "sombre"})
+    )
     yield
-    house.store.write_now(sessions.save_preferences, emma.account_id, Preferences())
+    house.store.write_now(stored_preferences.save_preferences, emma.account_id, Preferences())
 
 
 def printed(page: Page) -> tuple[list[str], int]:

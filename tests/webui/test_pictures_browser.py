@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from mailserver.mime import Part, scan, unpack
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from tests.webui.browser import Watched, log_in, visiting
 from tests.webui.house import House
 from tests.webui.test_compose_browser import PIXEL, told, write
@@ -27,7 +27,7 @@ def person(house: House) -> Principal:
     """Somebody who writes formatted letters."""
     _counter.append(0)
     made = house.person("Paul", f"Images-{len(_counter)}")
-    house.store.write_now(sessions.revise_preferences, made.account_id, {"composing": "forme"})
+    house.store.write_now(stored_preferences.revise_preferences, made.account_id, {"composing": "forme"})
     return made
 
 

@@ -11,7 +11,7 @@ from mailserver.model.errors import Reason, Temporary
 from mailserver.model.identity import Principal
 from mailserver.operations.health import service_state, zone
 from mailserver.operations.health.service_state import Health, State
-from mailserver.store.account import accounts, sessions
+from mailserver.store.account import accounts, sessions, stored_preferences
 from tests.webui.house import PASSWORD, House, Visitor
 from webui.page.faults import STATUS
 
@@ -230,10 +230,10 @@ def test_the_language_of_the_pages_at_the_login_is_that_of_mail_to_the_person(ho
     person = house.person("Rosa", "Parlante")
     visitor.get("/login?lang=en")
     visitor.log_in(person.login)
-    assert house.store.read_now(sessions.preferences, person.account_id).reads == "en"
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"language": "fr"})
-    assert house.store.read_now(sessions.preferences, person.account_id).reads == "fr"
-    assert house.store.read_now(sessions.preferences, 0).reads is None
+    assert house.store.read_now(stored_preferences.preferences, person.account_id).reads == "en"
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"language": "fr"})
+    assert house.store.read_now(stored_preferences.preferences, person.account_id).reads == "fr"
+    assert house.store.read_now(stored_preferences.preferences, 0).reads is None
 
 
 def test_security_headers(visitor: Visitor) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.web import push_subscriptions
 from mailserver.store.web.push_subscriptions import MAX_SUBSCRIPTIONS
 from tests.notices.push.receiver import Receiver, text_of
@@ -168,7 +168,7 @@ def test_what_is_told_is_chosen_where_the_academy_has_it(house: House) -> None:
     chosen = {"push_shows": "objet", "push_reminders": False}
 
     def kept() -> dict[str, object]:
-        found = house.store.read_now(sessions.preferences, person.account_id)
+        found = house.store.read_now(stored_preferences.preferences, person.account_id)
         return {name: getattr(found, name) for name in chosen}
 
     def offered() -> set[str]:

@@ -15,7 +15,7 @@ from mailserver.calendars.school.quiet_hours import PersonalHours, QuietHours
 from mailserver.model.account.preferences import NEVER, Preferences
 from mailserver.model.account.quiet_hours import Hours, Source
 from mailserver.model.identity import Affiliation, Principal, Role, Tie
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.people import academy_hours, school_hours, schools
 from mailserver.store.queue import outbox
 from mailserver.store.record import audit
@@ -44,7 +44,7 @@ def proposing(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def newcomer(house: House, name: str, role: Role = Role.TEACHER, **chosen: Any) -> Principal:
     _counter.append(0)
     made = house.person(name, f"Repos-{len(_counter)}", role)
-    house.store.write_now(sessions.revise_preferences, made.account_id, chosen)
+    house.store.write_now(stored_preferences.revise_preferences, made.account_id, chosen)
     return made
 
 
@@ -238,7 +238,7 @@ def beginner(house: House, name: str, role: Role = Role.TEACHER, **more: Any) ->
     _counter.append(0)
     made = house.person(name, f"Repos-{len(_counter)}", role, uai=TILLEULS, **more)
     usual = {"quiet_own": False, "quiet_from": 20, "quiet_to": 7, "quiet_weekends": True, "quiet_holidays": False}
-    house.store.write_now(sessions.revise_preferences, made.account_id, usual | {"desktop": True})
+    house.store.write_now(stored_preferences.revise_preferences, made.account_id, usual | {"desktop": True})
     return made
 
 
@@ -264,10 +264,10 @@ def test_a_school_decides_for_whoever_chose_nothing(house: House, office: Visito
     # One's own hold even where they are the usual ones, and going back keeps nothing of them.
     own = {"quiet_own": "True", "quiet_from": "20", "quiet_to": "7", "quiet_weekends": "1"}
     assert "Vous avez choisi les vôtres" in unescape(browser.post("/m/reglages/repos", own).text)
-    chosen = house.store.read_now(sessions.preferences, person.account_id)
+    chosen = house.store.read_now(stored_preferences.preferences, person.account_id)
     assert chosen.quiet == Hours()
     browser.post("/m/reglages/repos", own | {"quiet_own": "False", "quiet_from": "22"})
-    assert house.store.read_now(sessions.preferences, person.account_id).quiet is None
+    assert house.store.read_now(stored_preferences.preferences, person.account_id).quiet is None
     office.get(f"/secretariat/repos?etablissement={TILLEULS}")
     office.post("/secretariat/repos", {"etablissement": TILLEULS, "faire": "academie"})
     assert held(house, TILLEULS).source is Source.ACADEMY

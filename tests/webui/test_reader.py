@@ -19,7 +19,7 @@ from mailserver.model.identity import PersonChange, Principal, Role
 from mailserver.model.messages.authentication import Alignment, AuthenticationResults, Outcome
 from mailserver.model.messages.impersonation import Signs
 from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.mail import known_senders, mailboxes, messages
 from mailserver.store.mail.flags import names
 from mailserver.store.schema.mail.messages import blob, message
@@ -66,7 +66,7 @@ def watch(house: House) -> Principal:
 
 def choose(house: House, person: Principal, **changes: object) -> None:
     """Set preferences."""
-    house.store.write_now(sessions.save_preferences, person.account_id, revise(Preferences(), changes))
+    house.store.write_now(stored_preferences.save_preferences, person.account_id, revise(Preferences(), changes))
 
 
 def html(body: str, sender: str = "Awa Diallo <awa.diallo@exemple.org>") -> bytes:

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from tests.webui.browser import faults_in_looks, let_in, log_in, overflow, visiting
 from tests.webui.hostile.envelopes import PNG, file, html, multipart
 from tests.webui.house import House, mail
@@ -78,7 +78,7 @@ def test_the_text_begins_in_the_upper_third(
         head = head.replace(b"exemple.org>", b"ac-exernple.fr>")
         text = "<p>Votre mot de passe expire, cliquez : <a href=https://evil.test/>www.ac-exemple.fr</a></p>"
         house.deliver(reader, head + multipart(html(text.encode())))
-    house.store.write_now(sessions.revise_preferences, reader.account_id, {"formatted": True})
+    house.store.write_now(stored_preferences.revise_preferences, reader.account_id, {"formatted": True})
     with visiting(chromium, script=True) as watched:
         page = watched.page
         log_in(page, house, reader.login, "complet")
@@ -101,7 +101,7 @@ def test_icons_have_their_words_by_choice_and_on_phones(
         page = watched.page
         let_in(page, house, reader.login, "complet")
         for named in (False, True):
-            house.store.write_now(sessions.revise_preferences, reader.account_id, {"named_icons": named})
+            house.store.write_now(stored_preferences.revise_preferences, reader.account_id, {"named_icons": named})
             page.goto(f"{house.url}/m/message/{number}")
             word = page.locator(".outils-lecture").get_by_role("button", name="Archiver").locator(".mot")
             width = word.evaluate("one => one.getBoundingClientRect().width")

@@ -12,7 +12,7 @@ from mailserver.mime import scan, unpack
 from mailserver.model.errors import Refused, Temporary
 from mailserver.model.identity import ListKind, Principal
 from mailserver.outbound.submission.waiting.scheduled import ScheduledMail
-from mailserver.store.account import accounts, sessions
+from mailserver.store.account import accounts, stored_preferences
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import collect
 from mailserver.store.mail.access import Viewer, boxes
@@ -30,7 +30,7 @@ _counter: list[int] = []
 def person(house: House) -> Principal:
     _counter.append(0)
     made = house.person("Nadia", f"Envoi-{len(_counter)}")
-    house.store.write_now(sessions.revise_preferences, made.account_id, {"undo_send": 10})
+    house.store.write_now(stored_preferences.revise_preferences, made.account_id, {"undo_send": 10})
     return made
 
 

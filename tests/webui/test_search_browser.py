@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.web import searches
 from tests.webui.browser import SIZES, faults_of, let_in, log_in, narrow, overflow, visiting
 from tests.webui.house import House, Visitor, mail
@@ -94,7 +94,7 @@ def test_one_walks_in_the_results_and_comes_back(house: House, chromium: Browser
     for number in range(3):
         house.deliver(person, mail(f"Voyage {number}"))
         house.deliver(person, mail(f"Cantine {number}"))
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"layout": layout})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"layout": layout})
     with visiting(chromium, script=True) as watched:
         page = watched.page
         log_in(page, house, person.login, "complet", at="/m/recherche?q=voyage")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.queue import outbox
 from tests.webui.house import House, Visitor
 from tests.webui.test_compose import send
@@ -67,14 +67,14 @@ def offered(house: House, person: Principal, browser: Visitor, at: str, zone: Zo
 def test_moments_that_are_offered(
     house: House, person: Principal, browser: Visitor, at: str, expected: dict[str, str]
 ) -> None:
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"school_zone": "B"})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"school_zone": "B"})
     assert offered(house, person, browser, at) == expected
 
 
 def test_no_school_zone_and_another_clock(house: House, person: Principal, browser: Visitor, zoe: Principal) -> None:
     """Without a school zone there is no return; hours are of the reader's own zone, and the letter leaves then."""
     there = ZoneInfo("Indian/Reunion")
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"zone": there.key})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"zone": there.key})
     found = offered(house, person, browser, "2027-04-06T12:00", there)
     assert list(found) == ["Ce soir", "Demain matin", "Lundi matin"]
     send(browser, a=zoe.login, objet="Ce soir", texte="x", faire=f"planifier:{found['Ce soir']}")

@@ -11,7 +11,7 @@ import pytest
 from mailserver.mime import scan, unpack
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.queue import outbox
 from mailserver.store.web import webmail
 from tests.webui.house import PASSWORD, House, Visitor
@@ -151,7 +151,7 @@ def test_the_other_version_can_be_sent_too(house: House, person: Principal, brow
 
 def test_other_words_while_the_first_wait(house: House, person: Principal, browser: Visitor, lise: Principal) -> None:
     """The same within the seconds in which a letter can be called back; that takes its claim back with it."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"undo_send": 10})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"undo_send": 10})
     browser.get("/s/ecrire")
     data, page = form(browser, a=lise.login, objet="Dix secondes", texte="un", faire="envoyer"), browser.text
     assert "Envoi dans" in browser.post("/s/ecrire", data, page=page).text
@@ -160,7 +160,7 @@ def test_other_words_while_the_first_wait(house: House, person: Principal, brows
     (waiting,) = house.store.read_now(outbox.listing, person.account_id)
     browser.post(f"/s/envois/{waiting.id}", {"faire": "annuler"}, page=departures)
     assert sorted(house.subjects(person, "Drafts")) == ["Dix secondes"] * 2
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"undo_send": 0})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"undo_send": 0})
     number = form(browser)["brouillon"]
     answer = browser.post("/s/ecrire", {**data, "texte": "trois", "brouillon": number})
     assert "Message envoyé" in answer.text
@@ -169,7 +169,7 @@ def test_other_words_while_the_first_wait(house: House, person: Principal, brows
 
 def test_other_options_are_another_version(house: House, person: Principal, browser: Visitor, lise: Principal) -> None:
     """Sent, then back in the browser for the tick that was forgotten: nobody is told that what left has it."""
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"undo_send": 10})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"undo_send": 10})
     browser.get("/s/ecrire")
     data, page = form(browser, a=lise.login, objet="Options", texte="un", faire="envoyer"), browser.text
     assert "Envoi dans" in browser.post("/s/ecrire", data, page=page).text

@@ -10,7 +10,7 @@ import pytest
 
 from mailserver.model.account.preferences import MAX_TAGS, Preferences
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.web import signatures, webmail
 from tests.webui.house import DOMAIN, House, Visitor, mail
 
@@ -21,7 +21,7 @@ def person(house: House, request: pytest.FixtureRequest) -> Principal:
 
 
 def kept(house: House, person: Principal) -> Preferences:
-    return house.store.read_now(sessions.preferences, person.account_id)
+    return house.store.read_now(stored_preferences.preferences, person.account_id)
 
 
 def save(browser: Visitor, section: str, base: str = "/s", **data: str) -> str:

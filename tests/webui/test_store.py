@@ -7,8 +7,7 @@ from sqlalchemy import insert, select
 
 from mailserver.model.account.preferences import Preferences
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.account import accounts, sessions
-from mailserver.store.account.sessions import Undo
+from mailserver.store.account import accounts, idempotency, parked_texts, sessions, stored_preferences
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.mail.access import Viewer
@@ -16,7 +15,8 @@ from mailserver.store.mail.messages import Quota
 from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.account.sessions import once, parked, session, undo
 from mailserver.store.web import webmail
-from mailserver.store.web.webmail import handling
+from mailserver.store.web.webmail import handling, undo_records
+from mailserver.store.web.webmail.undo_records import Undo
 from tests.webui.house import mail
 
 
@@ -101,56 +101,56 @@ def test_sessions_of_one_account_are_bounded(store: Store, emma: int, marc: int)
 
 
 def test_preferences_are_replaced(store: Store, emma: int, marc: int) -> None:
-    assert store.read_now(sessions.preferences, emma) == Preferences()
+    assert store.read_now(stored_preferences.preferences, emma) == Preferences()
     chosen = Preferences(
         "en", "complet", 25, "grand", theme="sombre", formatted=True, answer_below=True, signature="Emma\nDupont"
     )
     for _ in range(2):
-        store.write_now(sessions.save_preferences, emma, chosen)
-    assert store.read_now(sessions.preferences, emma) == chosen
-    assert store.read_now(sessions.preferences, marc) == Preferences()
+        store.write_now(stored_preferences.save_preferences, emma, chosen)
+    assert store.read_now(stored_preferences.preferences, emma) == chosen
+    assert store.read_now(stored_preferences.preferences, marc) == Preferences()
 
 
 def test_undo_is_taken_once_by_its_owner_in_time(store: Store, emma: int, marc: int) -> None:
     what = Undo(1, 2, (3, 4))
-    store.write_now(sessions.remember_undo, token(1), emma, 300, what)
-    store.write_now(sessions.remember_undo, token(2), emma, -1, what)
+    store.write_now(undo_records.remember_undo, token(1), emma, 300, what)
+    store.write_now(undo_records.remember_undo, token(2), emma, -1, what)
     for number, owner in ((1, marc), (2, emma), (3, emma)):
         with pytest.raises(Refused) as refusal:
-            store.write_now(sessions.take_undo, token(number), owner)
+            store.write_now(undo_records.take_undo, token(number), owner)
         assert refusal.value.reason is Reason.NOT_FOUND
-    assert store.write_now(sessions.take_undo, token(1), emma) == what
+    assert store.write_now(undo_records.take_undo, token(1), emma) == what
     with pytest.raises(Refused):
-        store.write_now(sessions.take_undo, token(1), emma)
-    for number in range(sessions.MAX_UNDO + 10):
-        store.write_now(sessions.remember_undo, token(100 + number), emma, 300 + number, what)
-    assert store.read_now(count, undo) == sessions.MAX_UNDO
+        store.write_now(undo_records.take_undo, token(1), emma)
+    for number in range(undo_records.MAX_UNDO + 10):
+        store.write_now(undo_records.remember_undo, token(100 + number), emma, 300 + number, what)
+    assert store.read_now(count, undo) == undo_records.MAX_UNDO
 
 
 def test_parked_text_is_for_its_owner_in_time_and_bounded(store: Store, emma: int, marc: int) -> None:
-    store.write_now(sessions.park, token(1), emma, 60, b"sealed")
-    store.write_now(sessions.park, token(2), emma, -1, b"late")
-    assert store.write_now(sessions.take_parked, token(1), marc) is None
-    assert store.write_now(sessions.take_parked, token(2), emma) is None
-    assert store.write_now(sessions.take_parked, token(1), emma) == b"sealed"
-    assert store.write_now(sessions.take_parked, token(1), emma) is None
-    for number in range(sessions.MAX_PARKED + 5):
-        store.write_now(sessions.park, token(100 + number), emma, 60 + number, b"x")
-    assert store.read_now(count, parked) == sessions.MAX_PARKED
+    store.write_now(parked_texts.park, token(1), emma, 60, b"sealed")
+    store.write_now(parked_texts.park, token(2), emma, -1, b"late")
+    assert store.write_now(parked_texts.take_parked, token(1), marc) is None
+    assert store.write_now(parked_texts.take_parked, token(2), emma) is None
+    assert store.write_now(parked_texts.take_parked, token(1), emma) == b"sealed"
+    assert store.write_now(parked_texts.take_parked, token(1), emma) is None
+    for number in range(parked_texts.MAX_PARKED + 5):
+        store.write_now(parked_texts.park, token(100 + number), emma, 60 + number, b"x")
+    assert store.read_now(count, parked) == parked_texts.MAX_PARKED
 
 
 def test_claim_is_given_once_and_ends(store: Store, emma: int, marc: int) -> None:
-    assert store.write_now(sessions.claim, token(1), emma, 60)
-    assert not store.write_now(sessions.claim, token(1), emma, 60)
-    assert store.read_now(sessions.finished, token(1), emma) is False
-    store.write_now(sessions.release, token(1), marc)
-    assert not store.write_now(sessions.claim, token(1), emma, 60)
-    store.write_now(sessions.finish, token(1), emma, 60)
-    assert store.read_now(sessions.finished, token(1), emma) is True
-    store.write_now(sessions.release, token(1), emma)
-    assert store.read_now(sessions.finished, token(1), emma) is None
-    assert store.write_now(sessions.claim, token(1), emma, -1)
-    assert store.write_now(sessions.claim, token(1), emma, 60)  # nobody finished: its worker died
+    assert store.write_now(idempotency.claim, token(1), emma, 60)
+    assert not store.write_now(idempotency.claim, token(1), emma, 60)
+    assert store.read_now(idempotency.finished, token(1), emma) is False
+    store.write_now(idempotency.release, token(1), marc)
+    assert not store.write_now(idempotency.claim, token(1), emma, 60)
+    store.write_now(idempotency.finish, token(1), emma, 60)
+    assert store.read_now(idempotency.finished, token(1), emma) is True
+    store.write_now(idempotency.release, token(1), emma)
+    assert store.read_now(idempotency.finished, token(1), emma) is None
+    assert store.write_now(idempotency.claim, token(1), emma, -1)
+    assert store.write_now(idempotency.claim, token(1), emma, 60)  # nobody finished: its worker died
     assert store.read_now(count, once) == 1
 
 

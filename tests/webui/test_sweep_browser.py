@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from mailserver.model.account.preferences import NEVER
 from mailserver.model.identity import Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.mail import messages
 from tests.webui.browser import Watched, log_in, visiting
 from tests.webui.house import House, mail
@@ -174,4 +174,4 @@ def test_a_letter_counts_as_read_when_its_reader_says_so(house: House, watched: 
 
 
 def choose(house: House, person: Principal, **changes: object) -> None:
-    house.store.write_now(sessions.revise_preferences, person.account_id, changes)
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, changes)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from mailserver.mime.writing.compose import Attachment
 from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.outbound.submission import confirmation
-from mailserver.store.account import sessions
+from mailserver.store.account import idempotency
 from mailserver.store.mail import blobs, messages
 from mailserver.store.mail.access import boxes
 from mailserver.store.mail.blobs import Prepared
@@ -309,8 +309,8 @@ async def _sent_already(
         said = done(await _with_copy(services, visit, letter, "part"), left)
         home = await _home(services, visit, letter)
         return redirect(visit, home, **said, **other, envoi=waiting.id, brouillon=waiting.draft_id)
-    if await services.store.read(sessions.finished, mine, visit.account_id):
-        if await services.store.read(sessions.finished, version, visit.account_id) is None:
+    if await services.store.read(idempotency.finished, mine, visit.account_id):
+        if await services.store.read(idempotency.finished, version, visit.account_id) is None:
             return await _ask_again(services, visit, letter, attachments)
         await _forget_copy(services, visit, letter)
         since = int(services.clock.now() - TWICE_SECONDS)

@@ -13,7 +13,7 @@ from mailserver.filters.absences import version_of
 from mailserver.filters.rules.absence import MAX_TEXT, RETURN, UNSPEAKABLE, Absence, Others, Wrong
 from mailserver.model.errors import Reason, Refused
 from mailserver.notices.mail.outgoing import KINDS
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.account.filters import OverBound
 from mailserver.texts.text import Text
 from webui.filters.starting import Stopped, start, stopped
@@ -208,7 +208,7 @@ async def _choose_zone(services: Services, visit: Visit) -> Response:
     """Whose school holidays are proposed here, and shown in the agenda."""
     zone = visit.form.text("zone")[:MAX_ZONE]
     if zone in school_holidays.of(services.settings.directory).zones:
-        await services.store.write(sessions.revise_preferences, visit.account_id, {"school_zone": zone})
+        await services.store.write(stored_preferences.revise_preferences, visit.account_id, {"school_zone": zone})
     return redirect(visit, f"{visit.base}/reglages/absence")
 
 

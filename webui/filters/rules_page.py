@@ -8,7 +8,7 @@ from starlette.responses import Response
 from mailserver.filters.documents import Rules
 from mailserver.filters.rules import Document, Rule
 from mailserver.model.errors import BadSyntax, Reason, Refused
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from webui.filters.names import names
 from webui.filters.starting import Stopped, start, stopped
 from webui.page.context import Services, Visit
@@ -71,7 +71,7 @@ async def change(services: Services, visit: Visit) -> Response:
         await services.filters.rules.stop(visit.account_id, visit.origin)
         return redirect(visit, _address(visit), **done("regles-arretees"))
     if action == "ne-plus-proposer":
-        await services.store.write(sessions.revise_preferences, visit.account_id, {"offer_rules": False})
+        await services.store.write(stored_preferences.revise_preferences, visit.account_id, {"offer_rules": False})
         return redirect(visit, f"{visit.base}/", **done("regles-non-proposees"))
     version = visit.form.text("version")[:100]
     try:

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from starlette.responses import Response
 
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.mail import snooze
 from mailserver.store.mail.flags import names
 from mailserver.store.mail.mailboxes import Mailbox
@@ -228,7 +228,7 @@ def densities(visit: Visit) -> tuple[tuple[str, str], ...]:
 async def change_view(services: Services, visit: Visit) -> Response:
     """POST /m/dossier/{box}/affichage: how the list is shown, here and in every folder."""
     changes = {"density": visit.form.text("densite")}
-    await services.store.write(sessions.revise_preferences, visit.account_id, changes)
+    await services.store.write(stored_preferences.revise_preferences, visit.account_id, changes)
     return redirect(visit, views.list_address(visit, int(visit.request.path_params["box"]), visit.form.text("retour")))
 
 

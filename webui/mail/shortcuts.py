@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.rendering import redirect
@@ -37,7 +37,7 @@ async def show_shortcuts(services: Services, visit: Visit) -> Response:
 async def save(services: Services, visit: Visit) -> Response:
     """POST /m/raccourcis: turn them on or off."""
     changes = {"shortcuts": visit.form.text("faire") == "activer"}
-    await services.store.write(sessions.revise_preferences, visit.account_id, changes)
+    await services.store.write(stored_preferences.revise_preferences, visit.account_id, changes)
     return redirect(visit, f"{visit.base}/raccourcis", **done("reglages"))
 
 

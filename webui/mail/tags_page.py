@@ -10,7 +10,7 @@ from starlette.responses import Response
 from mailserver.model.account.preferences import MAX_TAG_NAME, MAX_TAGS, TAG_COLOURS, USUAL_TAGS, Preferences, Tag
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import strip_marks
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.web.webmail.tag_counts import tag_counts
 from webui.mail.folders import colours
 from webui.mail.labels import tag_name
@@ -97,7 +97,7 @@ async def save(services: Services, visit: Visit) -> Response:
     colour = colour if colour in TAG_COLOURS else "gris"
     try:
         change = partial(_changed, visit, form.text("faire"), form.text("cle")[:60], name, colour)
-        await services.store.write(sessions.change_preferences, visit.account_id, change)
+        await services.store.write(stored_preferences.change_preferences, visit.account_id, change)
     except _ChangedMeanwhile:
         return await show_tags(services, visit, changed={form.text("cle")[:60]: (name, colour)})
     except Refused as refusal:

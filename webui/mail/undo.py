@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from mailserver.model.errors import Refused
-from mailserver.store.account import sessions
 from mailserver.store.mail.messages import Quota
-from mailserver.store.web.webmail import handling
+from mailserver.store.web.webmail import handling, undo_records
 from mailserver.store.withdrawal import reports
 from webui.page.context import Services, Visit
 from webui.page.flash import done
@@ -40,7 +39,7 @@ async def last_acts(services: Services, visit: Visit) -> Response:
     around = await surroundings(services, visit)
     paths = {folder.id: folder.path for folder in around.all_folders}
     found = []
-    for token_hash, until, what in await services.store.read(sessions.undoable, visit.account_id, SHOWN):
+    for token_hash, until, what in await services.store.read(undo_records.undoable, visit.account_id, SHOWN):
         count = len(what.uids)
         text = visit.language.texts.ngettext(
             "%(n)s message, de « %(origin)s » vers « %(place)s »",

@@ -14,7 +14,7 @@ from mailserver.accounts.data_export.calendars import Calendar
 from mailserver.accounts.data_export.zipping import Zip, path
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Principal
-from mailserver.store.account import bulletins, filters, sessions
+from mailserver.store.account import bulletins, filters, stored_preferences
 from mailserver.store.account.accounts import Standing
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.agenda.agendas import ADDRESS_BOOK, DISPLAY_NAME, Collection
@@ -105,7 +105,7 @@ class _Archive:
     # ------------------------------------------------------------------ parts
 
     def _profile(self, boxes: list[Mailbox]) -> bytes:
-        preferences = self._store.read_now(sessions.preferences, self._account_id)
+        preferences = self._store.read_now(stored_preferences.preferences, self._account_id)
         lists = self._store.read_now(_personal_lists, self._account_id)
         principal, standing = self._principal, self._standing
         profile: dict[str, Any] = {

@@ -17,7 +17,7 @@ from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Directory, Principal
-from mailserver.store.account import accounts, sessions
+from mailserver.store.account import accounts, idempotency
 from mailserver.store.account.accounts import Marks
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.people import schools
@@ -70,7 +70,7 @@ class Choice:
                 await self._history.keep_given(account_id, old, password_set)
             await self._directory.set_password(account_id, secret, version)
         except BaseException:
-            await self._store.write(sessions.release, claim, account_id)
+            await self._store.write(idempotency.release, claim, account_id)
             raise
         await self._history.keep(account_id, secret)
 
@@ -94,7 +94,7 @@ def _claim(tx: Tx, claim: bytes, account_id: int, version: int) -> bool:
     """True for the one who is to set the password that follows this version of the account."""
     if accounts.require(tx, account_id).login_version != version:
         return False
-    return sessions.claim(tx, claim, account_id, SETTING_SECONDS)
+    return idempotency.claim(tx, claim, account_id, SETTING_SECONDS)
 
 
 def _facts(tx: Tx, account_id: int, uai: str) -> tuple[Marks, str]:

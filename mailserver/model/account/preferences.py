@@ -2,8 +2,8 @@
 
 A field is added here with its default and what it may be; nothing else changes: the database keeps the text, old texts
 lack the field and get the default, a value that is none (an older version's, a forged form's) is the default, too.
-Pages read `Visit.preferences.theme`; they save with `store.account.sessions.revise_preferences`, which replaces the
-fields of one section and leaves the others as another tab has just saved them.
+Pages read `Visit.preferences.theme`; they save with `store.account.stored_preferences.revise_preferences`, which
+replaces the fields of one section and leaves the others as another tab has just saved them.
 """
 
 import json

@@ -15,7 +15,7 @@ from mailserver.calendars.own.reminders import Reminder
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.agenda.agenda_items import Item
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
@@ -103,4 +103,4 @@ def _asked(
     tx: Tx, account_id: int, start: datetime.datetime, end: datetime.datetime
 ) -> tuple[str, list[tuple[int, Item]]]:
     """The person's time zone, and the events and tasks with alarms that may ring."""
-    return sessions.preferences(tx, account_id).zone, reminders.rows(tx, account_id, start, end)
+    return stored_preferences.preferences(tx, account_id).zone, reminders.rows(tx, account_id, start, end)

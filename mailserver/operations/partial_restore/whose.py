@@ -12,7 +12,7 @@ from mailserver.model.folding import fold_login
 from mailserver.notices.accounts import restored
 from mailserver.notices.house import house_of
 from mailserver.operations.backup.opened import OpenedBackup
-from mailserver.store.account import accounts, sessions
+from mailserver.store.account import accounts, stored_preferences
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import blobs
 from mailserver.store.people import claims
@@ -94,7 +94,7 @@ class Run:
     def notice(self, owner: Owner, about: str, what: Text, *, beside: bool = True) -> Notice:
         """What its owner is told; of the same things in the same place it is the same notice. Raises Temporary."""
         house = house_of(self.settings)
-        house = replace(house, language=self.store.read_now(sessions.preferences, owner.account_id).reads)
+        house = replace(house, language=self.store.read_now(stored_preferences.preferences, owner.account_id).reads)
         named = f"{self.backup.backup.id}\0{owner.account_id}\0{about}".encode()
         token = hashlib.blake2b(named, digest_size=TOKEN_OCTETS).digest()
         octets = restored.build(

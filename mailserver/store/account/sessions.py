@@ -1,31 +1,25 @@
-"""Browser sessions, the web's preferences, undo records and parked text.
+"""Browser sessions: opened, found by their token, renewed, ended.
 
 Tokens never reach this module: callers pass their HMAC. Every function that names an account checks it in
 the statement itself.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from mailserver.model.account import preferences as chosen
 from mailserver.model.account.preferences import Preferences
-from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import State
 from mailserver.store.account.accounts import NEVER, Renewal
+from mailserver.store.account.stored_preferences import preferences
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.account.factors import one_time_password
-from mailserver.store.schema.account.sessions import once, parked, preference, session, undo
+from mailserver.store.schema.account.sessions import once, parked, session, undo
 
 MAX_SESSIONS = 50
 """Open sessions of one account; the one unseen for longest gives way."""
-MAX_PARKED = 10
-"""Parked texts of one account; the oldest gives way."""
-MAX_UNDO = 200
-"""Undo records of one account."""
 TOUCH_PARTS = 20
 """A session is written as seen at most this many times within its lifetime."""
 SWEEP_ROWS = 500
@@ -68,15 +62,6 @@ class Opened:
     agent: str
 
 
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """A move that can be taken back."""
-
-    origin_id: int
-    place_id: int
-    uids: tuple[int, ...]
-
-
 _FIND = Statement(
     select(
         session.c.account_id,
@@ -104,10 +89,6 @@ _TOUCH = Statement(
     .where(session.c.token_hash == bindparam("token"))
     .values(seen=bindparam("moment"), expires=bindparam("until"))
 )
-_PREFERENCES = Statement(select(preference.c.chosen).where(preference.c.account_id == bindparam("account_id")))
-
-
-# ---------------------------------------------------------------------- sessions
 
 
 def open_session(
@@ -127,7 +108,7 @@ def open_session(
     """
     now = tx.now
     _sweep(tx, now)
-    _keep_newest(tx, session, session.c.seen, account_id, MAX_SESSIONS - 1)
+    keep_newest(tx, session, session.c.seen, account_id, MAX_SESSIONS - 1)
     tx.execute(
         insert(session),
         {
@@ -235,124 +216,16 @@ def close_all(tx: Tx, account_id: int, but: bytes = b"") -> int:
 
 
 def _sweep(tx: Tx, now: int) -> None:
-    """Remove a bounded number of expired rows of every kind."""
+    """Remove a bounded number of expired rows: sessions, and whatever else is known by a token for a while."""
     for table, grace in ((session, REMEMBERED), (undo, 0), (parked, 0), (once, 0)):
         old = select(table.c.token_hash).where(table.c.expires <= now - grace).limit(SWEEP_ROWS)
         tx.execute(delete(table).where(table.c.token_hash.in_(old)))
 
 
-def _keep_newest(tx: Tx, table: Any, age: Any, account_id: int, keep: int) -> None:
-    """Remove an account's oldest rows beyond `keep`."""
+def keep_newest(tx: Tx, table: Any, age: Any, account_id: int, keep: int) -> None:
+    """Remove an account's oldest rows beyond `keep` from a table whose key is a token's hash."""
     extra = select(table.c.token_hash).where(table.c.account_id == account_id).order_by(age.desc()).offset(keep)
     tx.execute(delete(table).where(table.c.token_hash.in_(extra)))
-
-
-# ---------------------------------------------------------------------- preferences
-
-
-def preferences(tx: Tx, account_id: int) -> Preferences:
-    """What the person chose, or the defaults."""
-    row = tx.one(_PREFERENCES, account_id=account_id)
-    return Preferences() if row is None else chosen.read(row[0])
-
-
-def save_preferences(tx: Tx, account_id: int, wanted: Preferences) -> None:
-    """Replace the person's preferences."""
-    tx.execute(delete(preference).where(preference.c.account_id == account_id))
-    tx.execute(insert(preference), {"account_id": account_id, "chosen": chosen.write(wanted)})
-
-
-def revise_preferences(tx: Tx, account_id: int, changes: Mapping[str, object]) -> Preferences:
-    """Change some fields and leave the others as they are by now; what is chosen then. Values that are none change
-    nothing. Raises KeyError: no such field."""
-    return change_preferences(tx, account_id, lambda _: changes)
-
-
-def change_preferences(tx: Tx, account_id: int, change: Callable[[Preferences], Mapping[str, object]]) -> Preferences:
-    """The same by changes that follow from what is chosen by now; `change` may refuse."""
-    tx.execute(select(account.c.id).where(account.c.id == account_id).with_for_update())
-    kept = preferences(tx, account_id)
-    wanted = chosen.revise(kept, change(kept))
-    save_preferences(tx, account_id, wanted)
-    return wanted
-
-
-# ---------------------------------------------------------------------- undo
-
-
-def remember_undo(tx: Tx, token_hash: bytes, account_id: int, seconds: int, what: Undo) -> None:
-    """Keep where moved messages came from, for a while."""
-    _keep_newest(tx, undo, undo.c.expires, account_id, MAX_UNDO - 1)
-    tx.execute(
-        insert(undo),
-        {
-            "token_hash": token_hash,
-            "account_id": account_id,
-            "expires": tx.now + seconds,
-            "origin_id": what.origin_id,
-            "place_id": what.place_id,
-            "uids": ",".join(map(str, what.uids)),
-        },
-    )
-
-
-def extend_undo(tx: Tx, token_hash: bytes, account_id: int, uids: tuple[int, ...]) -> None:
-    """More messages of the same move."""
-    mine = (undo.c.token_hash == token_hash) & (undo.c.account_id == account_id)
-    more = "," + ",".join(map(str, uids)) if uids else ""
-    tx.execute(update(undo).where(mine).values(uids=undo.c.uids + more))
-
-
-def undoable(tx: Tx, account_id: int, limit: int) -> list[tuple[bytes, int, Undo]]:
-    """What somebody can still undo, the last first: the token's hash, until when, what it is."""
-    rows = tx.execute(
-        select(undo)
-        .where(undo.c.account_id == account_id, undo.c.expires > tx.now)
-        .order_by(undo.c.expires.desc(), undo.c.token_hash)
-        .limit(limit)
-    )
-    return [(bytes(row.token_hash), row.expires, _undo(row)) for row in rows]
-
-
-def take_undo(tx: Tx, token_hash: bytes, account_id: int) -> Undo:
-    """Take an undo record out. Raises Refused(NOT_FOUND) when it is spent, too old or somebody else's."""
-    mine = (undo.c.token_hash == token_hash) & (undo.c.account_id == account_id) & (undo.c.expires > tx.now)
-    row = tx.execute(select(undo.c.origin_id, undo.c.place_id, undo.c.uids).where(mine)).first()
-    if row is None:
-        raise Refused(Reason.NOT_FOUND)
-    tx.execute(delete(undo).where(mine))
-    return _undo(row)
-
-
-def _undo(row: Any) -> Undo:
-    return Undo(row.origin_id, row.place_id, tuple(int(uid) for uid in row.uids.split(",") if uid))
-
-
-# ---------------------------------------------------------------------- parked text
-
-
-def park(tx: Tx, token_hash: bytes, account_id: int, seconds: int, sealed: bytes) -> None:
-    """Keep a sealed text for the same person's next login."""
-    _keep_newest(tx, parked, parked.c.expires, account_id, MAX_PARKED - 1)
-    tx.execute(
-        insert(parked),
-        {
-            "token_hash": token_hash,
-            "account_id": account_id,
-            "expires": tx.now + seconds,
-            "sealed": sealed,
-        },
-    )
-
-
-def take_parked(tx: Tx, token_hash: bytes, account_id: int) -> bytes | None:
-    """Take a parked text out, or None when there is none for this person."""
-    mine = (parked.c.token_hash == token_hash) & (parked.c.account_id == account_id) & (parked.c.expires > tx.now)
-    row = tx.execute(select(parked.c.sealed).where(mine)).first()
-    if row is None:
-        return None
-    tx.execute(delete(parked).where(mine))
-    return bytes(row.sealed)
 
 
 def ended_owner(tx: Tx, token_hash: bytes) -> int | None:
@@ -386,38 +259,6 @@ def former(tx: Tx, token_hash: bytes) -> Former | None:
         )
     ).first()
     return Former(*tuple(row)) if row is not None else None
-
-
-# ---------------------------------------------------------------------- once only
-
-
-def claim(tx: Tx, token_hash: bytes, account_id: int, seconds: int) -> bool:
-    """True for the first who claims a token. A claim nobody finished ends by itself (its worker died)."""
-    tx.execute(delete(once).where(once.c.token_hash == token_hash, once.c.expires <= tx.now))
-    row = {"token_hash": token_hash, "account_id": account_id, "expires": tx.now + seconds, "done": 0}
-    return tx.insert_ignore(once, row) == 1
-
-
-def finish(tx: Tx, token_hash: bytes, account_id: int, seconds: int) -> None:
-    """What the claim was for is done; it is remembered for `seconds` more."""
-    tx.execute(
-        update(once)
-        .where(once.c.token_hash == token_hash, once.c.account_id == account_id)
-        .values(done=1, expires=tx.now + seconds)
-    )
-
-
-def finished(tx: Tx, token_hash: bytes, account_id: int) -> bool | None:
-    """Whether what a claim is for is done; None when nobody claims it."""
-    row = tx.execute(
-        select(once.c.done).where(once.c.token_hash == token_hash, once.c.account_id == account_id)
-    ).first()
-    return bool(row.done) if row else None
-
-
-def release(tx: Tx, token_hash: bytes, account_id: int) -> None:
-    """Give a claim back: what it was for did not happen."""
-    tx.execute(delete(once).where(once.c.token_hash == token_hash, once.c.account_id == account_id))
 
 
 def count_open(tx: Tx) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, inser
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages.provenance import Door, Provenance
-from mailserver.store.account import accounts, sessions
+from mailserver.store.account import accounts, idempotency
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.mail import collect, mailboxes, messages
 from mailserver.store.mail.access import Viewer
@@ -172,12 +172,12 @@ def hold(
     Refused(LIMIT): too many wait, or they and the mailbox hold more together than the mailbox may.
     """
     _check_room(tx, account_id, quota)
-    if not sessions.claim(tx, letter, account_id, max(0, due - tx.now) + SENT_REMEMBERED):
+    if not idempotency.claim(tx, letter, account_id, max(0, due - tx.now) + SENT_REMEMBERED):
         raise Refused(Reason.CONFLICT, "this letter has left already")
     box = mailboxes.lock(tx, account_id, drafts(tx, account_id).id)  # nobody replaces it meanwhile
     uids = uids_of(tx, account_id, box.id, [draft_id])
     if not uids:
-        sessions.release(tx, letter, account_id)
+        idempotency.release(tx, letter, account_id)
         return None
     content_id, used = messages.store_content(tx, final)
     number = _insert(tx, account_id, letter, (content_id, draft_id), terms, due, planned=planned)
@@ -201,7 +201,7 @@ def hold_submitted(
     they and the mailbox hold more together than the mailbox may.
     """
     _check_room(tx, account_id, quota, more=(draft or final).size)
-    sessions.claim(tx, letter, account_id, max(0, due - tx.now) + SENT_REMEMBERED)
+    idempotency.claim(tx, letter, account_id, max(0, due - tx.now) + SENT_REMEMBERED)
     content_id, used = messages.store_content(tx, final)
     unused = [final.file] if final.file is not None and not used else []
     draft_id = content_id
@@ -305,9 +305,9 @@ def departed(tx: Tx, *, waiting: Waiting, reached: Sequence[str], viewer: Viewer
         tx.execute(update(outbox).where(outbox.c.id == waiting.id).values(terms=left, taken=tx.now + LEASE))
         return
     _drop(tx, waiting)
-    sessions.finish(tx, bytes(row.letter), waiting.account_id, SENT_REMEMBERED)
+    idempotency.finish(tx, bytes(row.letter), waiting.account_id, SENT_REMEMBERED)
     if terms.version:
-        sessions.claim(tx, bytes.fromhex(terms.version), waiting.account_id, SENT_REMEMBERED)
+        idempotency.claim(tx, bytes.fromhex(terms.version), waiting.account_id, SENT_REMEMBERED)
     seen = [(terms.answers, ("\\Answered",)), *((forward, ("$Forwarded",)) for forward in terms.forwards)]
     for content_id, flags in seen:
         if terms.box and content_id:
@@ -331,7 +331,7 @@ def fate(tx: Tx, waiting: Waiting) -> Fate:
     """What has become of a letter that waited."""
     if _one(tx, outbox.c.id == waiting.id, outbox.c.account_id == waiting.account_id) is not None:
         return Fate.WAITS
-    return Fate.LEFT if sessions.finished(tx, waiting.letter, waiting.account_id) else Fate.DRAFT
+    return Fate.LEFT if idempotency.finished(tx, waiting.letter, waiting.account_id) else Fate.DRAFT
 
 
 def call_back(tx: Tx, account_id: int, number: int) -> int:
@@ -358,7 +358,7 @@ def reopen(tx: Tx, waiting: Waiting) -> bool:
     written = Provenance(Door.APPENDED, waiting.account_id)
     messages.place(tx, waiting.account_id, box.id, waiting.draft_id, waiting.size, mask, provenance=written)
     _drop(tx, waiting)
-    sessions.release(tx, bytes(row.letter), waiting.account_id)
+    idempotency.release(tx, bytes(row.letter), waiting.account_id)
     return True
 
 

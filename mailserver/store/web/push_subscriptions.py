@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from mailserver.model.account.preferences import Preferences
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import State
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes
 from mailserver.store.schema.account.accounts import account
@@ -207,7 +207,7 @@ def claim(tx: Tx, number: int) -> Due | None:
         mailboxes.get(tx, row.account_id, mailboxes.INBOX).uidnext,
         arrivals.unread(tx, row.account_id, row.uid),
         arrivals.urgent(tx, row.account_id, row.uid),
-        sessions.preferences(tx, row.account_id),
+        stored_preferences.preferences(tx, row.account_id),
     )
 
 

@@ -14,7 +14,7 @@ from mailserver.model.account.preferences import NEVER, Preferences
 from mailserver.model.identity import Affiliation, Principal, Role, Tie
 from mailserver.notices.push import reminder_plans, sender, vapid
 from mailserver.notices.push.sender import PushSender
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.record.audit import Origin
 from mailserver.store.web import push_subscriptions, webmail
 from mailserver.store.web.push_subscriptions import MAX_FAILURES, NewSubscription
@@ -52,7 +52,7 @@ def alone(house: House) -> Iterator[None]:
 
 
 def choose(house: House, person: Principal, **changes: object) -> None:
-    house.store.write_now(sessions.revise_preferences, person.account_id, changes)
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, changes)
 
 
 def subscribe(house: House, person: Principal, endpoint: str, browser: Receiver) -> int:

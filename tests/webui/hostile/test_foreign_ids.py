@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from mailserver.mime.header.headers import clean
 from mailserver.model.identity import Principal
-from mailserver.store.account import bulletins, sessions
+from mailserver.store.account import bulletins, stored_preferences
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access, known_senders, mailboxes
@@ -164,7 +164,7 @@ def _closed_by_her(house: House, emma: Principal) -> int:
     write(push_subscriptions.subscribe, emma.account_id, told)
     write(signatures.save_model, emma.account_id, Model(0, emma.account_id, "secret", "secret", "secret"))
     write(signatures.save_signature, emma.account_id, Signature(0, "secret", "secret"))
-    write(sessions.revise_preferences, emma.account_id, {"page_size": 25})
+    write(stored_preferences.revise_preferences, emma.account_id, {"page_size": 25})
     write(known_senders.trust, emma.account_id, "s@exemple.org")
     write(known_senders.show_pictures, emma.account_id, "s@exemple.org")
     return number

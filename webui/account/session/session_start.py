@@ -9,7 +9,7 @@ from mailserver.login.attempts.throttle import TooManyAttempts
 from mailserver.login.passwords import renewal
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import Principal, State
-from mailserver.store.account import accounts, sessions
+from mailserver.store.account import accounts, sessions, stored_preferences
 from webui.account.session import second_step_page, stash
 from webui.account.session.second_step_page import Wish as Wish
 from webui.compose import writing
@@ -68,9 +68,9 @@ async def admit(services: Services, guest: Guest, principal: Principal, wish: Wi
 
 async def _note_language(services: Services, guest: Guest, principal: Principal) -> None:
     """Mail of the service's own is written in the language of the pages, while the person has chosen none."""
-    known, spoken = await services.store.read(sessions.preferences, principal.account_id), guest.language.code
+    known, spoken = await services.store.read(stored_preferences.preferences, principal.account_id), guest.language.code
     if not known.language and known.spoken != spoken:
-        await services.store.write(sessions.revise_preferences, principal.account_id, {"spoken": spoken})
+        await services.store.write(stored_preferences.revise_preferences, principal.account_id, {"spoken": spoken})
 
 
 async def open_session(services: Services, guest: Guest, principal: Principal, lifetime: int, interface: str) -> str:

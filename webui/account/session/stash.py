@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 from starlette.responses import Response
 
-from mailserver.store.account import sessions
+from mailserver.store.account import parked_texts, sessions
 from webui.compose.message.message_form import Letter, from_form
 from webui.page.context import PARKED, SESSION, Guest, Services, drop_cookie, set_cookie
 
@@ -40,7 +40,7 @@ async def park(services: Services, guest: Guest) -> str:
     token = services.keys.new_token()
     octets = json.dumps({"letter": asdict(letter), "files": guest.form.oversize}).encode()
     sealed = services.keys.seal(token, octets)
-    await services.store.write(sessions.park, services.keys.stored(token), owner, PARKED_SECONDS, sealed)
+    await services.store.write(parked_texts.park, services.keys.stored(token), owner, PARKED_SECONDS, sealed)
     return token
 
 
@@ -54,7 +54,7 @@ async def take(services: Services, guest: Guest, account_id: int) -> Stashed | N
     token = guest.cookie(PARKED)
     if not token:
         return None
-    sealed = await services.store.write(sessions.take_parked, services.keys.stored(token), account_id)
+    sealed = await services.store.write(parked_texts.take_parked, services.keys.stored(token), account_id)
     octets = services.keys.unseal(token, sealed) if sealed else None
     if octets is None:
         return None

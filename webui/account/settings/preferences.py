@@ -7,7 +7,7 @@ from starlette.responses import Response
 from mailserver.calendars.icalendar.zones import ACADEMIES
 from mailserver.model.account.preferences import MAX_SIGNATURE, NEVER
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.account import sessions
+from mailserver.store.account import sessions, stored_preferences
 from webui.account.session.session_start import YEAR
 from webui.compose.message.message_form import SPOKEN
 from webui.installed.push import subscriptions
@@ -299,7 +299,7 @@ async def save(services: Services, visit: Visit) -> Response:
     changes = {setting.name: _value(visit, setting) for setting in section.settings}
     if section.code == quiet_choice.CODE:
         changes = quiet_choice.changes(changes)
-    chosen = await services.store.write(sessions.revise_preferences, visit.account_id, changes)
+    chosen = await services.store.write(stored_preferences.revise_preferences, visit.account_id, changes)
     base = visit.base
     if "interface" in changes:
         base = BASES[chosen.interface]

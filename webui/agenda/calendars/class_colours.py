@@ -14,7 +14,7 @@ from starlette.responses import Response
 from mailserver.calendars.occurrences import Occurrence
 from mailserver.model.account.preferences import AGENDA_COLOURS, MAX_CLASSES, NO_COLOUR, are_class_colours
 from mailserver.model.errors import BadSyntax
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from webui.agenda import event_items, words
 from webui.agenda.collections_shown import Shelf, colour_names
 from webui.agenda.event_items import Desk, home
@@ -114,5 +114,5 @@ async def choose(services: Services, visit: Visit) -> Response:
         if are_class_colours(((name, colour),)):
             kept[name] = colour
     newest = tuple(kept.items())[-MAX_CLASSES:]
-    await services.store.write(sessions.revise_preferences, visit.account_id, {"class_colours": newest})
+    await services.store.write(stored_preferences.revise_preferences, visit.account_id, {"class_colours": newest})
     return redirect(visit, home(visit), agenda="affichage", _at="annonce")

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from mailserver.calendars.school import school_holidays
 from mailserver.model.account.preferences import AGENDA_COLOURS
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.agenda import agenda_feeds, agenda_grants, agendas
 from mailserver.store.agenda.agendas import CALENDAR, Collection
 from webui import granting
@@ -217,7 +217,7 @@ async def display(services: Services, visit: Visit) -> Response:
             "week_a": form.number("semaine_a"),
             **({"school_zone": zone} if zone in known else {}),
         }
-    await services.store.write(sessions.revise_preferences, visit.account_id, changes)
+    await services.store.write(stored_preferences.revise_preferences, visit.account_id, changes)
     back = form.text("retour")
     return redirect(visit, back if back.startswith(f"{home(visit)}/") and len(back) < 100 else home(visit))
 

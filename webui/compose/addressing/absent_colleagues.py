@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mailserver.model.identity import Population, Principal
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.queue.outbox import FURTHEST
 from webui.compose.addressing.send_checks import Doubt, Doubts
 from webui.compose.message.send_times import FORM, SOONEST
@@ -23,7 +23,7 @@ async def question(services: Services, visit: Visit, addresses: Sequence[str]) -
         person = await services.directory.find(address)
         if person is None or person.account_id == visit.account_id or not _is_colleague(visit.principal, person):
             continue
-        chosen = await services.store.read(sessions.preferences, person.account_id)
+        chosen = await services.store.read(stored_preferences.preferences, person.account_id)
         end = (await services.quiet.of(person.uai, chosen)).end(visit.now)
         if end is not None:
             ends[person.name] = end

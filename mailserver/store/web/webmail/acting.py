@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.account import sessions
-from mailserver.store.account.sessions import Undo
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import mailboxes, messages
 from mailserver.store.mail.flags import known_mask
+from mailserver.store.web.webmail import undo_records
 from mailserver.store.web.webmail.reading import uids_of
+from mailserver.store.web.webmail.undo_records import Undo
 
 
 def flag(tx: Tx, account_id: int, mailbox_id: int, ids: Sequence[int], mode: str, flags: Sequence[str]) -> int:
@@ -56,7 +56,7 @@ def move(
             messages.store_flags(tx, account_id, target_id, moved.target_uids, mode, flags)
     token_hash, seconds = undo
     what = Undo(mailbox_id, target_id, tuple(moved.target_uids))
-    sessions.remember_undo(tx, token_hash, account_id, seconds, what)
+    undo_records.remember_undo(tx, token_hash, account_id, seconds, what)
     return len(uids)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from mailserver.model.account.preferences import MAX_FOLDED, MAX_RECENT_FOLDERS, TAG_COLOURS, Preferences
-from mailserver.store.account import sessions
+from mailserver.store.account import stored_preferences
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import Reach, Viewer
@@ -66,7 +66,7 @@ def change_settings(tx: Tx, account_id: int, box: Mailbox, followed: bool, colou
         others = tuple(pair for pair in kept.colours if pair[0] != box.id and pair[0] in there)
         return {"colours": (*others, *chosen)}
 
-    sessions.change_preferences(tx, account_id, colours)
+    stored_preferences.change_preferences(tx, account_id, colours)
 
 
 def used(tx: Tx, account_id: int, box_id: int) -> None:
@@ -76,7 +76,7 @@ def used(tx: Tx, account_id: int, box_id: int) -> None:
         others = [number for number in kept.recent_folders if number != box_id]
         return {"recent_folders": (box_id, *others)[:MAX_RECENT_FOLDERS]}
 
-    sessions.change_preferences(tx, account_id, latest)
+    stored_preferences.change_preferences(tx, account_id, latest)
 
 
 def fold(tx: Tx, account_id: int, box_id: int, folded: bool) -> None:
@@ -87,4 +87,4 @@ def fold(tx: Tx, account_id: int, box_id: int, folded: bool) -> None:
         others = [number for number in kept.folded if number != box_id and number in there]
         return {"folded": tuple([*others, box_id] if folded and box_id in there else others)[-MAX_FOLDED:]}
 
-    sessions.change_preferences(tx, account_id, changed)
+    stored_preferences.change_preferences(tx, account_id, changed)

@@ -11,8 +11,6 @@ from sqlalchemy import select
 
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.messages import objectids
-from mailserver.store.account import sessions
-from mailserver.store.account.sessions import Undo
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import access, mailboxes, messages, muting, snooze
 from mailserver.store.mail.access import Rights, Viewer
@@ -21,8 +19,10 @@ from mailserver.store.mail.mailboxes import Mailbox
 from mailserver.store.mail.messages import Quota
 from mailserver.store.octets.files import BlobFolder
 from mailserver.store.schema.mail.messages import content, message
+from mailserver.store.web.webmail import undo_records
 from mailserver.store.web.webmail.choosing import BATCH, Chosen, next_uids
 from mailserver.store.web.webmail.reading import Line, Stored, lines, octets, stored
+from mailserver.store.web.webmail.undo_records import Undo
 from mailserver.store.web.webmail.views import View, listed, neighbours
 
 Marks = tuple[Sequence[str], Sequence[str]]
@@ -100,7 +100,7 @@ def put_back(tx: Tx, viewer: Viewer, token_hash: bytes, quota: Quota) -> PutBack
 
     Raises Refused(NOT_FOUND | NO_SUCH_MAILBOX | FORBIDDEN | OVER_QUOTA): it is too late, or no longer permitted.
     """
-    what = sessions.take_undo(tx, token_hash, viewer.account_id)
+    what = undo_records.take_undo(tx, token_hash, viewer.account_id)
     owner, _ = access.require(tx, viewer, what.place_id, "rte")
     back_to, rights = access.require(tx, viewer, what.origin_id, "i")
     if owner == back_to == viewer.account_id:
@@ -263,9 +263,9 @@ def _step(uids: Sequence[int]) -> Step:
 def _remember(tx: Tx, account_id: int, undo: tuple[bytes, int], what: Undo, *, first: bool) -> None:
     token_hash, seconds = undo
     if first:
-        sessions.remember_undo(tx, token_hash, account_id, seconds, what)
+        undo_records.remember_undo(tx, token_hash, account_id, seconds, what)
     else:
-        sessions.extend_undo(tx, token_hash, account_id, what.uids)
+        undo_records.extend_undo(tx, token_hash, account_id, what.uids)
 
 
 def _name(tx: Tx, viewer: Viewer, mailbox_id: int) -> str:
