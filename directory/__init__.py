@@ -11,10 +11,11 @@ entry and attribute holds what, for the door and for the client alike; `schema` 
 attribute types and the distinguished names below it, and deploy/mailserver.schema is the same schema for
 a real LDAP server.
 
-`issuing` makes identifiers and addresses, `enrolment` makes and changes people with them, `hashing` keeps
-their passwords, `rosters` the lists, `receivers` who is in them, `standing` those that are there without being made;
-`imports` reads what HR exports; `lifecycle` is what consoles do to an account, over either directory; `secretariat`,
-`letters`, `handover` and `membership` are what a school's secretariat and people see and do. The README has the map.
+`identifiers` says how logins and addresses follow from names, `issuing` claims them (`bulk_issuing` for many people at
+once), `enrolment` makes and changes people with them, `hashing` keeps their passwords, `rosters` the lists, `receivers`
+who is in them, `standing` those that are there without being made; `imports` reads what HR exports; `lifecycle` is what
+consoles do to an account, over either directory; `secretariat`, `letters`, `handover` and `membership` are what a
+school's secretariat and people see and do. The README has the map.
 
 Which facts live where. Names, addresses, identifier, school, function and password are the directory's.
 Account state, claims on identifiers and addresses, keyed hashes of NUMEN, INE and birth date, quotas and

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from directory.imports.recognition import identities
 from directory.imports.sources.records import PersonRecord
 from directory.imports.target import LEFT, Answers, Candidate, Keys, Outcome
-from directory.issuing import issuing
-from directory.issuing.issuing import Hints, Issued, Names, Wish
+from directory.issuing import bulk_issuing, identifiers
+from directory.issuing.bulk_issuing import Hints, Names, Wish
+from directory.issuing.issuing import Issued
 from mailserver.model.errors import Refused
 from mailserver.model.folding import fold_login, search_key
 from mailserver.model.identity import Affiliation, Role, State, Tie
@@ -76,8 +77,8 @@ class View(Protocol):
 
 
 def decide(view: View, terms: Terms, candidates: Sequence[Candidate], hints: Hints) -> tuple[list[Step], Hints]:
-    """Decide about a batch and have the view absorb it; what was learned of numbers goes to `issuing.keep_hints`
-    when it is committed."""
+    """Decide about a batch and have the view absorb it; what was learned of numbers goes to
+    `bulk_issuing.keep_hints` when it is committed."""
     steps: list[Step] = []
     learned: Hints = {}
     while len(steps) < len(candidates):
@@ -364,8 +365,8 @@ def _difference(terms: Terms, candidate: Candidate, known: Known) -> _Draft:
     if not after.given_name and not after.surname:
         return _Draft(_refused(candidate, known, Cause("name-gone", login=known.login)))
     if "given_name" in new or "surname" in new:
-        local = issuing.local_part(after.given_name, after.surname)
-        if local != issuing.local_part(known.given_name, known.surname):
+        local = identifiers.local_part(after.given_name, after.surname)
+        if local != identifiers.local_part(known.given_name, known.surname):
             wish = Wish(after.given_name, after.surname, "", known.account_id)
     return _Draft(Step(candidate, Outcome.CHANGED, known, after, tuple(new), None, activates), wish)
 
@@ -443,7 +444,7 @@ def _named(view: View, terms: Terms, drafts: list[_Draft], hints: ChainMap[str, 
     wishes = [draft.wish for draft in drafts if draft.wish is not None]
     if not wishes:
         return [draft.step for draft in drafts], {}
-    issued, learned = issuing.issue_many(view.names, terms.domain, wishes, hints)
+    issued, learned = bulk_issuing.issue_many(view.names, terms.domain, wishes, hints)
     logins: set[str] = set()
     steps: list[Step] = []
     answers = iter(issued)

@@ -23,8 +23,8 @@ from directory.imports.sources.records import (
     TermRecord,
 )
 from directory.imports.target import Answers, Candidate, Keys, Outcome, Result, Target
+from directory.issuing.bulk_issuing import Hints, Names, keep_hints
 from directory.issuing.hashing import NO_PASSWORD, Kept, Passwords
-from directory.issuing.issuing import Hints, Names, keep_hints
 from mailserver.model.credentials.proofs import Proofs
 from mailserver.model.credentials.sasl import Secret
 from mailserver.model.errors import BadSyntax

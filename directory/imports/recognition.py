@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from directory.imports.sources.records import Fault, PersonRecord, SchoolRecord, TermRecord
 from directory.imports.target import Candidate
-from directory.issuing import issuing
+from directory.issuing import identifiers
 from directory.issuing.enrolment import MAX_TEXT, check_secrets, checked_recovery, checked_title
 from mailserver.model.credentials.proofs import Proofs, parse_date
 from mailserver.model.errors import Reason, Refused
@@ -41,8 +41,8 @@ class Recogniser:
         found = PersonRecord(
             record.line,
             record.source_key,
-            numen=numen if numen and issuing.is_numen(numen) else None,
-            ine=ine if ine and issuing.is_ine(ine) else None,
+            numen=numen if numen and identifiers.is_numen(numen) else None,
+            ine=ine if ine and identifiers.is_ine(ine) else None,
             login=record.login or None,
         )
         return found if found.source_key or found.numen or found.ine or found.login else None
@@ -59,9 +59,9 @@ class Recogniser:
 
     def _candidate(self, record: PersonRecord) -> Candidate:
         numen, ine = _code(record.numen), _code(record.ine)
-        if numen and not issuing.is_numen(numen):
+        if numen and not identifiers.is_numen(numen):
             raise _invalid(Cause("not-numen"))
-        if ine and not issuing.is_ine(ine):
+        if ine and not identifiers.is_ine(ine):
             raise _invalid(Cause("not-ine"))
         if len(record.source_key) > MAX_TEXT or not record.source_key.isprintable():
             raise _invalid(Cause("key-too-long", most=MAX_TEXT))
@@ -118,7 +118,7 @@ def identities(candidate: Candidate) -> list[str]:
 
 def place_fault(record: SchoolRecord | TermRecord) -> Cause | None:
     """What makes a school or a word of the vocabulary useless; None: nothing."""
-    if record.uai and not issuing.is_uai(record.uai):
+    if record.uai and not identifiers.is_uai(record.uai):
         return Cause("not-uai", field="uai", uai=record.uai[:20])
     if isinstance(record, TermRecord):
         try:
@@ -149,13 +149,13 @@ def uais_of(record: PersonRecord) -> set[str]:
 
 @lru_cache(maxsize=20_000)
 def _letter(uai: str) -> str:
-    return issuing.uai_letter(uai[:7])
+    return identifiers.uai_letter(uai[:7])
 
 
 @lru_cache(maxsize=20_000)
 def _uai(text: str) -> str:
     uai = _code(text)
-    if uai and not issuing.is_uai(uai):
+    if uai and not identifiers.is_uai(uai):
         raise _invalid(Cause("not-uai", field="uai", uai=uai))
     return uai
 

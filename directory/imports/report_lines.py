@@ -5,7 +5,7 @@ from datetime import datetime, tzinfo
 
 from directory.imports.deciding import Step
 from directory.imports.target import Detail, Outcome, Result
-from directory.issuing import issuing
+from directory.issuing import identifiers
 from mailserver.model.errors import Refused
 from mailserver.model.identity import Affiliation, Tie
 from mailserver.store.people.bulk_people import Known
@@ -93,7 +93,7 @@ def _day(seconds: int, zone: tzinfo) -> str:
 def _elder(known: Known) -> str:
     """Whose identifier this would be without its number; empty when it has none."""
     try:
-        base = issuing.identifier(known.given_name, known.surname)
+        base = identifiers.identifier(known.given_name, known.surname)
     except Refused:  # somebody who has an identifier from before, and now a name that gives none
         return ""
     return base if known.login != base else ""

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeVar
 
 from directory.imports.sources.records import PersonRecord, SchoolRecord, TermRecord
-from directory.issuing.issuing import Names
+from directory.issuing.bulk_issuing import Names
 from mailserver.model.identity import Affiliation
 from mailserver.store.account.accounts import Marks
 from mailserver.store.people.bulk_people import Description, Known, Like

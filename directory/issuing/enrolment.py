@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from directory.entries.person_entries import is_secret
-from directory.issuing import issuing
+from directory.issuing import identifiers, issuing
 from directory.issuing.hashing import NO_PASSWORD, Kept
 from directory.schema import names
 from mailserver.model.address import parse
@@ -75,11 +75,11 @@ def checked(person: NewPerson) -> NewPerson:
     if person.birth_date and not birth_date:
         raise Refused(Reason.INVALID, Cause("not-a-date", field="birth_date"))
     numen, ine, uai = (_code(text) for text in (person.numen, person.ine, person.uai))
-    if numen and not issuing.is_numen(numen):
+    if numen and not identifiers.is_numen(numen):
         raise Refused(Reason.INVALID, Cause("not-numen"))
-    if ine and not issuing.is_ine(ine):
+    if ine and not identifiers.is_ine(ine):
         raise Refused(Reason.INVALID, Cause("not-ine"))
-    if uai and not issuing.is_uai(uai):
+    if uai and not identifiers.is_uai(uai):
         raise Refused(Reason.INVALID, Cause("not-uai", field="uai", uai=uai))
     return dataclasses.replace(
         person,
@@ -104,7 +104,7 @@ def checked(person: NewPerson) -> NewPerson:
 def checked_change(wanted: PersonChange) -> PersonChange:
     """The same change, every field in its canonical form. Raises Refused(INVALID) naming the field."""
     uai = _code(wanted.uai) if wanted.uai is not None else None
-    if uai and not issuing.is_uai(uai):
+    if uai and not identifiers.is_uai(uai):
         raise Refused(Reason.INVALID, Cause("not-uai", field="uai", uai=uai))
     return dataclasses.replace(
         wanted,
@@ -276,7 +276,7 @@ def _renamed(tx: Tx, academy: Academy, entry: Known, given_name: str, surname: s
     """The address that goes with a new name, claimed; the others stay as aliases."""
     if not given_name and not surname:
         raise Refused(Reason.INVALID, "a name is missing")
-    same = issuing.local_part(given_name, surname) == issuing.local_part(entry.given_name, entry.surname)
+    same = identifiers.local_part(given_name, surname) == identifiers.local_part(entry.given_name, entry.surname)
     if same:
         return {}
     address = issuing.issue_address(tx, academy.domain, given_name, surname, entry.account_id)
@@ -351,7 +351,7 @@ def _placed(held: Iterable[Affiliation]) -> tuple[Affiliation, ...]:
     """Affiliations in canonical form, each at a school by its UAI or nowhere in particular. Raises Refused."""
     kept = affiliations.canonical(held)
     for tie in kept:
-        if tie.uai and not issuing.is_uai(tie.uai):
+        if tie.uai and not identifiers.is_uai(tie.uai):
             raise Refused(Reason.INVALID, Cause("not-uai", field=tie.kind.value, uai=tie.uai))
     return kept
 

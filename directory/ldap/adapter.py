@@ -9,7 +9,7 @@ import structlog
 
 from directory.entries import tree
 from directory.entries.tree import Person, Tree
-from directory.issuing import enrolment, issuing
+from directory.issuing import enrolment, identifiers, issuing
 from directory.issuing.hashing import MAX_PASSWORD, Passwords
 from directory.issuing.issuing import Issued
 from directory.ldap import lookups, writing
@@ -301,13 +301,13 @@ class LdapDirectory:
 
     async def _unfinished(self, person: NewPerson, marks: Marks) -> tuple[int, Issued] | None:
         """What an earlier addition of this person claimed before the directory refused or was out of reach."""
-        base = person.login or issuing.identifier(person.given_name, person.surname)
+        base = person.login or identifiers.identifier(person.given_name, person.surname)
         source = (person.source, person.source_key)
         for account_id, login in await self._store.read(external.unfinished, fold_login(base), marks, source):
             if await self._pool.run(partial(lookups.find_holder, base=self._base, name=login)) is not None:
                 continue
             alias = address = f"{login}@{self._settings.domain}"
-            if issuing.local_part(person.given_name, person.surname):
+            if identifiers.local_part(person.given_name, person.surname):
                 names_given = (person.given_name, person.surname)
                 address = await self._store.write(_readdress, self._settings.domain, *names_given, account_id)
             return account_id, Issued(login, address, (alias,) if alias != address else ())
@@ -389,7 +389,7 @@ class LdapDirectory:
             display_name=(old.display_name if stays else "") if change.display_name is None else change.display_name,
             common_names=(old.common_names if stays else ()) if change.common_names is None else change.common_names,
         )
-        if issuing.local_part(*was) == issuing.local_part(*now):
+        if identifiers.local_part(*was) == identifiers.local_part(*now):
             return new
         address = await self._store.write(_readdress, self._settings.domain, *now, account_id)
         held = dict.fromkeys((old.address, *old.aliases))

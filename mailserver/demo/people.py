@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from directory.issuing.issuing import uai_letter
+from directory.issuing.identifiers import uai_letter
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.model.identity import Affiliation, NewPerson, Role, Tie, Writers
 from mailserver.store.people.schools import Facts

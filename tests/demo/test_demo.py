@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import icalendar
 import pytest
 
-from directory.issuing.issuing import uai_letter
+from directory.issuing.identifiers import uai_letter
 from mailserver import demo as demo_package
 from mailserver.demo import delivery, families, files, office, people, pupils, series, staffroom
 from mailserver.demo.academy import DemoAccount

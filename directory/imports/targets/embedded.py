@@ -9,7 +9,7 @@ from directory.imports.sources.records import SchoolRecord, TermRecord
 from directory.imports.target import Answers, Candidate, Keys, Left, Outcome, Result
 from directory.imports.targets import places, restoring, steps
 from directory.imports.targets.places import Places
-from directory.issuing.issuing import ClaimedNames, Hints, Names, keep_hints
+from directory.issuing.bulk_issuing import ClaimedNames, Hints, Names, keep_hints
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store

@@ -34,7 +34,7 @@ from directory.imports.targets.embedded import StoredNames
 from directory.imports.targets.joining import Joined, person_of
 from directory.imports.targets.places import Places, Term
 from directory.imports.targets.restoring import Ending, Undoing
-from directory.issuing.issuing import ClaimedNames, Hints, Names, keep_hints
+from directory.issuing.bulk_issuing import ClaimedNames, Hints, Names, keep_hints
 from directory.ldap.bulk import Add, Bulk, Change, Put, Remove, Replace
 from directory.ldap.pool import Pool
 from mailserver.foundation.settings import Settings

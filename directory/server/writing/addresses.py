@@ -7,7 +7,7 @@ claimed. `identifier@domain` always leads to the account.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from directory.issuing import issuing
+from directory.issuing import identifiers
 from directory.server.faults import Fault
 from directory.server.wire.messages import Code
 from directory.server.writing.desk import Desk
@@ -123,6 +123,6 @@ def _ours(desk: Desk, text: str) -> str:
 def _claim(desk: Desk, account_id: int, fresh: Sequence[str]) -> None:
     claims.lock(desk.tx)
     for address in fresh:
-        if issuing.is_reserved(address.partition("@")[0]) and claims.owner(desk.tx, address) != account_id:
+        if identifiers.is_reserved(address.partition("@")[0]) and claims.owner(desk.tx, address) != account_id:
             raise Fault(Code.CONSTRAINT_VIOLATION, f"mail: {address} means a function, not a person")
         claims.take_or_revive(desk.tx, account_id, address)

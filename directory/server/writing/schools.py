@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from directory.entries.tree import Entry, Place
-from directory.issuing import issuing
+from directory.issuing import identifiers
 from directory.schema import names
 from directory.server.faults import Fault
 from directory.server.wire.messages import Code
@@ -56,7 +56,7 @@ class Schools:
 
 def _uai(place: Place) -> str:
     uai = place.key.upper()
-    if not issuing.is_uai(uai):
+    if not identifiers.is_uai(uai):
         raise Fault(Code.NAMING_VIOLATION, "a school is named by its UAI: seven digits and a letter")
     return uai
 

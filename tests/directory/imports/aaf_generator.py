@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from xml.sax.saxutils import escape, quoteattr
 
-from directory.issuing.issuing import uai_letter
+from directory.issuing.identifiers import uai_letter
 
 ENCODING = "iso-8859-15"
 PER_FILE = 10_000

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from directory.issuing import enrolment
 from directory.issuing.enrolment import Academy
-from directory.issuing.issuing import uai_letter
+from directory.issuing.identifiers import uai_letter
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
 from mailserver.model.credentials.proofs import Proofs

@@ -347,7 +347,7 @@ def test_names_that_only_the_directory_knows(external: Place, openldap: Slapd, e
 
 
 def external_login(pupil: aaf_generator.Person) -> str:
-    from directory.issuing.issuing import identifier
+    from directory.issuing.identifiers import identifier
 
     return identifier(pupil.given, pupil.surname)
 

@@ -198,10 +198,10 @@ FAULTS = (
     Fault(
         "address-twice-in-a-batch",
         "Two people of one batch get one address.",
-        "directory/issuing/issuing.py",
+        "directory/issuing/bulk_issuing.py",
         "in (None, wish.account_id)\n\n        # From",
         "in (None, 0, wish.account_id)\n\n        # From",
-        ("tests/directory/test_issuing.py",),
+        ("tests/directory/test_bulk_issuing.py",),
     ),
     Fault(
         "row-of-another-is-an-error",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from directory.imports.sources.aaf.functions import fields, number
 from directory.imports.sources.aaf.requests import Request
 from directory.imports.sources.records import Item, Remark, SchoolRecord, TermRecord
-from directory.issuing.issuing import is_uai
+from directory.issuing.identifiers import is_uai
 from mailserver.model.identity import Tie
 from mailserver.texts.causes import Cause
 
