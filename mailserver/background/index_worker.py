@@ -18,7 +18,7 @@ from mailserver.foundation.host_processes import step_back
 from mailserver.model.clock import Clock
 from mailserver.store.engine.statements import Row
 from mailserver.store.engine.transactions import Store
-from mailserver.store.search import index
+from mailserver.store.search import content_texts, indexing_lease, segments
 
 log = structlog.get_logger("indexer")
 
@@ -53,9 +53,9 @@ class Indexer:
         while True:
             now = self._changes.generation()
             if now != done:
-                if await self._store.read(index.is_elsewhere, self._store.worker):
+                if await self._store.read(indexing_lease.is_elsewhere, self._store.worker):
                     pass  # asked again: a host that dies leaves its work undone
-                elif await self._store.read(index.has_work):
+                elif await self._store.read(segments.has_work):
                     await self._work()
                 else:
                     done = now
@@ -68,28 +68,28 @@ class Indexer:
             steps += 1
             await asyncio.sleep(self._pause)
         log.debug("indexed", steps=steps)
-        await self._store.write(index.release_lease, self._store.worker)
+        await self._store.write(indexing_lease.release_lease, self._store.worker)
 
     async def step(self) -> bool:
         """Texts for the next contents, else a segment for the next account; False when there was nothing to do
         or another machine's indexer has the lease."""
-        sources = await self._store.read(index.pending, index.BATCH)
-        self._pause = GATHERING if 0 < len(sources) < index.BATCH else PAUSE
+        sources = await self._store.read(content_texts.pending, content_texts.BATCH)
+        self._pause = GATHERING if 0 < len(sources) < content_texts.BATCH else PAUSE
         if sources:
             texts = await self._aside(self._texts, sources)
-            for unit in index.units(texts):
-                if not await self._store.write(index.save_texts, self._store.worker, unit):
+            for unit in content_texts.units(texts):
+                if not await self._store.write(content_texts.save_texts, self._store.worker, unit):
                     return False
             return True
-        for account_id in await self._store.read(index.crowded, 1):
-            planned = await self._store.read(index.plan, account_id)
-            segment = await self._aside(index.assemble, planned)
-            return await self._store.write(index.save_segment, self._store.worker, planned, segment)
+        for account_id in await self._store.read(segments.crowded, 1):
+            planned = await self._store.read(segments.plan, account_id)
+            segment = await self._aside(segments.assemble, planned)
+            return await self._store.write(segments.save_segment, self._store.worker, planned, segment)
         return False
 
     async def _aside(self, work: Callable[[Argument], Result], argument: Argument) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, argument)
 
-    def _texts(self, sources: list[Row]) -> list[index.Packed]:
+    def _texts(self, sources: list[Row]) -> list[content_texts.Packed]:
         """In a thread: this is where the time goes."""
-        return [index.pack(index.extract(self._folder, source)) for source in sources]
+        return [content_texts.pack(content_texts.extract(self._folder, source)) for source in sources]

@@ -34,7 +34,7 @@ from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.schema.account.accounts import account
 from mailserver.store.schema.mail.messages import blob, content, mailbox, message
 from mailserver.store.schema.mail.search import UNINDEXED, search_segment, search_text
-from mailserver.store.search import index
+from mailserver.store.search import segments
 from tests.harness import DEMO_PASSWORD, Instance, children_of
 from tests.postgres import Postgres
 from tests.schema import create_schema
@@ -324,7 +324,7 @@ def wait_until_indexed(store: Store, instance: Instance, count: int) -> None:
     """Wait for the indexer, and print its CPU."""
     began, spent = time.monotonic(), cpu(instance)
     before = store.read_now(unindexed)
-    while store.read_now(unindexed) or store.read_now(index.crowded, 1):
+    while store.read_now(unindexed) or store.read_now(segments.crowded, 1):
         time.sleep(0.5)
     spent = cpu(instance) - spent
     print(

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.schema.mail.messages import content
-from mailserver.store.search import header_cache, index
+from mailserver.store.search import content_texts, header_cache
 from mailserver.store.search.header_cache import KeptLines
 from tests.store.test_messages import fill
 
@@ -68,7 +68,7 @@ def test_read_and_remembered(store: Store, edupont: int, monkeypatch: pytest.Mon
     odd = {ids[1]: None, ids[6]: None, ids[7]: b"", ids[9]: b"\nsubject: a\0b\nfrom: a\n"}
     for content_id, lines in odd.items():
         store.write_now(Tx.execute, update(content).where(content.c.id == content_id).values(search_fields=lines))
-    stored = dict(store.read_now(index.kept_fields, ids))
+    stored = dict(store.read_now(content_texts.kept_fields, ids))
     assert sum(map(bool, stored.values())) == 11
 
     def look(wanted: list[int]) -> int:

@@ -29,7 +29,7 @@ from mailserver.store.queue import spool, waiting
 from mailserver.store.schema.account.accounts import caretaker_lease
 from mailserver.store.schema.mail.search import search_lease, search_text
 from mailserver.store.schema.service.certificates import acme_certificate
-from mailserver.store.search import index
+from mailserver.store.search import indexing_lease
 from mailserver.store.upkeep import caretaking, certificates
 from mailserver.store.web import push_subscriptions
 from tests.conftest import StoreMaker
@@ -116,24 +116,24 @@ async def test_what_a_host_left_undone_another_does(make_store: Callable[[], Sto
     """Although nothing is committed any more that would wake it."""
     gone, store = make_store(), make_store()
     fill(store, edupont, 3)
-    assert await gone.write(index.take_lease, gone.worker)
+    assert await gone.write(indexing_lease.take_lease, gone.worker)
     indexer = Indexer(store=store, clock=store.clock, changes=store.changes)
     asked: list[bool] = []
-    ask = index.is_elsewhere
+    ask = indexing_lease.is_elsewhere
 
     def watch(tx: Tx, worker: int) -> bool:
         asked.append(ask(tx, worker))
         return asked[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index, "is_elsewhere", watch)
+        patch.setattr(indexing_lease, "is_elsewhere", watch)
         patch.setattr("mailserver.background.index_worker.PERIOD", 0.01)
         task = asyncio.create_task(indexer.run())
         try:
             await becomes(lambda: len(asked) > 2)
             assert all(asked)
             assert await store.read(texts) == 0
-            await gone.write(index.release_lease, gone.worker)
+            await gone.write(indexing_lease.release_lease, gone.worker)
             await becomes(lambda: not all(asked))
             while not await store.read(texts):
                 await asyncio.sleep(0.01)
@@ -167,18 +167,18 @@ async def test_turns_are_by_the_clock_of_the_database(
     one, other = hosts
     if one.backend.dialect == "sqlite":
         return
-    for module in (caretaking, index, push_subscriptions):
+    for module in (caretaking, indexing_lease, push_subscriptions):
         monkeypatch.setattr(module, "LEASE_SECONDS", LONG)
     for first, second in ((one, other), (other, one)):
         number = await first.write(push_subscriptions.subscribe, edupont, BROWSER)
         assert await first.write(caretaking.take_lease, first.worker)
-        assert await first.write(index.take_lease, first.worker)
+        assert await first.write(indexing_lease.take_lease, first.worker)
         assert await first.write(push_subscriptions.claim, number)
         obtaining = await first.write(certificates.take_lease, LONG, due_only=True)
         assert obtaining
         assert not await second.write(caretaking.take_lease, second.worker), "its clock is not asked"
-        assert not await second.write(index.take_lease, second.worker)
-        assert await second.read(index.is_elsewhere, second.worker)
+        assert not await second.write(indexing_lease.take_lease, second.worker)
+        assert await second.read(indexing_lease.is_elsewhere, second.worker)
         assert not await second.write(push_subscriptions.claim, number)
         assert not await second.write(certificates.take_lease, LONG, due_only=True)
         await first.write(end_leases, obtaining)

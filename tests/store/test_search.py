@@ -53,7 +53,7 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, collect, mailboxes, messages
 from mailserver.store.schema.mail.messages import content
 from mailserver.store.schema.mail.search import search_account, search_segment, search_text
-from mailserver.store.search import header_cache, index, search, vocabulary
+from mailserver.store.search import content_texts, header_cache, indexing_lease, search, segments, vocabulary
 from mailserver.store.search import texts as textual
 
 # fmt: off
@@ -122,11 +122,11 @@ def index_everything(store: Store) -> int:
 @pytest.fixture
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits so low that a few dozen messages need several segments and merges."""
-    monkeypatch.setattr(index, "SEGMENT_TEXTS", 16)
-    monkeypatch.setattr(index, "SEGMENT_MINIMUM", 10)
-    monkeypatch.setattr(index, "BATCH", 20)
-    monkeypatch.setattr(index, "UNIT_TEXTS", 7)
-    monkeypatch.setattr(index, "MAX_TEXTS", 64)
+    monkeypatch.setattr(segments, "SEGMENT_TEXTS", 16)
+    monkeypatch.setattr(segments, "SEGMENT_MINIMUM", 10)
+    monkeypatch.setattr(content_texts, "BATCH", 20)
+    monkeypatch.setattr(content_texts, "UNIT_TEXTS", 7)
+    monkeypatch.setattr(segments, "MAX_TEXTS", 64)
     monkeypatch.setattr(textual, "REMEMBERED", 12)
     monkeypatch.setattr(header_cache, "REMEMBERED", 12)
     monkeypatch.setattr(header_cache, "PORTION", 13)
@@ -209,10 +209,10 @@ def test_like_a_naive_scan(store: Store, edupont: int, small_segments: None) -> 
     steps = Indexer(store=store, clock=SystemClock(), changes=store.changes)
     for _ in range(5 + 3):  # all texts, some segments
         assert asyncio.run(steps.step())
-    assert 0 < sum(segments(store, edupont)) < 90
+    assert 0 < sum(segment_sizes(store, edupont)) < 90
     check(every=4)
     index_everything(store)
-    assert segments(store, edupont)
+    assert segment_sizes(store, edupont)
     check()
 
 
@@ -289,7 +289,7 @@ def test_odd_headers_like_a_naive_scan(
     store.write_now(lambda tx: tx.execute(update(content).values(search_fields=None)))
     check(make_store())  # of contents that were stored before their fields were kept
     index_everything(store)
-    assert segments(store, edupont)
+    assert segment_sizes(store, edupont)
     check(store)
     check(store)
 
@@ -326,9 +326,9 @@ def test_addresses_are_found_as_the_envelope_has_them(store: Store, edupont: int
         index_everything(store)
 
 
-def segments(store: Store, account_id: int) -> list[int]:
+def segment_sizes(store: Store, account_id: int) -> list[int]:
     """Sizes of the segments of an account."""
-    return sorted(len(one.docs) for one in store.read_now(index.documents, account_id))
+    return sorted(len(one.docs) for one in store.read_now(segments.documents, account_id))
 
 
 # ---------------------------------------------------------------------- what rows know
@@ -446,12 +446,12 @@ def test_moved_expunged_and_copied_after_indexing(store: Store, edupont: int, sm
 def test_segments_are_merged_and_forget_what_is_gone(store: Store, edupont: int, small_segments: None) -> None:
     box = fill(store, edupont, 64)
     index_everything(store)
-    assert len(segments(store, edupont)) <= 3
+    assert len(segment_sizes(store, edupont)) <= 3
     store.write_now(messages.erase, edupont, box, list(range(1, 61)))
     fill(store, edupont, 64, first=100)
     index_everything(store)
-    assert sum(segments(store, edupont)) <= 64 + 4 + 16
-    assert max(segments(store, edupont)) <= 64
+    assert sum(segment_sizes(store, edupont)) <= 64 + 4 + 16
+    assert max(segment_sizes(store, edupont)) <= 64
     assert find(store, edupont, box, Body("mot163")) == [128]
 
 
@@ -459,8 +459,8 @@ def test_words_that_nobody_else_has_make_small_segments(
     store: Store, edupont: int, small_segments: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many there are: what a segment is made of takes fifty times the room meanwhile."""
-    monkeypatch.setattr(index, "SEGMENT_OCTETS", 3000)
-    monkeypatch.setattr(index, "TEXTS_READ", 5)
+    monkeypatch.setattr(segments, "SEGMENT_OCTETS", 3000)
+    monkeypatch.setattr(segments, "TEXTS_READ", 5)
     box, rng = inbox(store, edupont), random.Random(3)
     bodies = [" ".join(rng.randbytes(8).hex() for _ in range(60)) for _ in range(40)]
     for body in bodies:
@@ -477,7 +477,7 @@ def test_words_that_nobody_else_has_make_small_segments(
 def test_few_messages_need_no_segment(store: Store, edupont: int) -> None:
     box = fill(store, edupont, 10)
     index_everything(store)
-    assert segments(store, edupont) == []
+    assert segment_sizes(store, edupont) == []
     assert store.read_now(lambda tx: tx.execute(select(func.count()).select_from(search_text)).scalar_one()) == 10
     assert find(store, edupont, box, Body("mot7")) == [8]
 
@@ -502,13 +502,13 @@ def test_texts_go_with_their_content(store: Store, edupont: int) -> None:
 
 def test_content_removed_while_its_text_was_made(store: Store, edupont: int) -> None:
     box = fill(store, edupont, 2)
-    sources = store.read_now(index.pending, 10)
-    assert store.read_now(index.backlog, 10) == len(sources) > store.read_now(index.backlog, 1) == 1
-    texts = [index.pack(index.extract(store.data / "blobs", source)) for source in sources]
+    sources = store.read_now(content_texts.pending, 10)
+    assert store.read_now(content_texts.backlog, 10) == len(sources) > store.read_now(content_texts.backlog, 1) == 1
+    texts = [content_texts.pack(content_texts.extract(store.data / "blobs", source)) for source in sources]
     store.write_now(lambda tx: messages.erase(tx, edupont, box, [1], kept=False))
     store.write_now(collect.collect, int(SystemClock().now()) + 1)
-    assert store.write_now(index.save_texts, store.worker, texts)
-    assert store.write_now(index.save_texts, store.worker, texts)  # and twice changes nothing
+    assert store.write_now(content_texts.save_texts, store.worker, texts)
+    assert store.write_now(content_texts.save_texts, store.worker, texts)  # and twice changes nothing
     assert store.read_now(lambda tx: tx.execute(select(func.count()).select_from(search_text)).scalar_one()) == 1
 
 
@@ -542,7 +542,7 @@ def test_texts_with_too_many_words_are_always_looked_at(
     long = put(store, edupont, box, plain(901, body="y" * 300 + "end"))
     fill(store, edupont, 10, first=100)
     index_everything(store)
-    assert sum(segments(store, edupont)) > 72
+    assert sum(segment_sizes(store, edupont)) > 72
     assert find(store, edupont, box, Body("w59")) == [many.uid]
     assert find(store, edupont, box, Body("yend")) == [long.uid]
     assert find(store, edupont, box, Text("number 900")) == [many.uid]
@@ -552,7 +552,7 @@ def test_texts_with_too_many_words_are_always_looked_at(
 def test_a_mailing_moves_a_bounded_number_of_counters(
     store: Store, edupont: int, mmartin: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index, "COUNTED_ACCOUNTS", 1)
+    monkeypatch.setattr(content_texts, "COUNTED_ACCOUNTS", 1)
     fill(store, edupont, 1)
     fill(store, mmartin, 1)
     index_everything(store)
@@ -564,22 +564,22 @@ def test_a_mailing_moves_a_bounded_number_of_counters(
 
 def test_one_worker_indexes_at_a_time(store: Store, edupont: int) -> None:
     fill(store, edupont, 3)
-    assert store.write_now(index.take_lease, 1)
-    assert store.write_now(index.take_lease, 1)
-    assert not store.write_now(index.take_lease, 2)
+    assert store.write_now(indexing_lease.take_lease, 1)
+    assert store.write_now(indexing_lease.take_lease, 1)
+    assert not store.write_now(indexing_lease.take_lease, 2)
     assert index_everything(store) == 0
-    assert store.read_now(index.is_elsewhere, store.worker)
-    assert not store.read_now(index.is_elsewhere, 1)
-    store.write_now(index.release_lease, 2)
-    assert not store.write_now(index.take_lease, 2)
-    store.write_now(index.release_lease, 1)
+    assert store.read_now(indexing_lease.is_elsewhere, store.worker)
+    assert not store.read_now(indexing_lease.is_elsewhere, 1)
+    store.write_now(indexing_lease.release_lease, 2)
+    assert not store.write_now(indexing_lease.take_lease, 2)
+    store.write_now(indexing_lease.release_lease, 1)
     assert index_everything(store) == 1
 
 
 def test_a_dead_worker_loses_the_lease(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "LEASE_SECONDS", -1)
-    assert store.write_now(index.take_lease, 1)
-    assert store.write_now(index.take_lease, 2)
+    monkeypatch.setattr(indexing_lease, "LEASE_SECONDS", -1)
+    assert store.write_now(indexing_lease.take_lease, 1)
+    assert store.write_now(indexing_lease.take_lease, 2)
 
 
 class Generation:
@@ -604,7 +604,7 @@ async def is_indexed(store: Store, seconds: float) -> bool:
     """Whether nothing is left to index before that time has passed."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            while await store.read(index.pending, 10):
+            while await store.read(content_texts.pending, 10):
                 await asyncio.sleep(0.05)
             return True
     return False
@@ -613,7 +613,7 @@ async def is_indexed(store: Store, seconds: float) -> bool:
 async def test_loop_goes_on_until_nothing_is_left(
     store: Store, edupont: int, running: Generation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index, "BATCH", 1)
+    monkeypatch.setattr(content_texts, "BATCH", 1)
     monkeypatch.setattr(index_worker, "PERIOD", 1.0)
     await asyncio.to_thread(fill, store, edupont, 30)
     running.value += 1
@@ -657,8 +657,8 @@ def test_vocabulary(first: list[str], second: list[str], needle: str) -> None:
 def test_headers_are_searched_without_bodies(
     store: Store, edupont: int, five: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index, "extract", None)
-    monkeypatch.setattr(index, "stored_texts", None)
+    monkeypatch.setattr(content_texts, "extract", None)
+    monkeypatch.setattr(content_texts, "stored_texts", None)
     assert find(store, edupont, five, Header("Subject", "number 2")) == [2]
 
 
@@ -725,6 +725,6 @@ def test_time_depends_on_the_account_only(store: Store, edupont: int, mmartin: i
     fill(store, mmartin, 70)
     box = fill(store, edupont, 1, first=500)
     index_everything(store)
-    assert segments(store, mmartin)
-    assert segments(store, edupont) == []
+    assert segment_sizes(store, mmartin)
+    assert segment_sizes(store, edupont) == []
     assert find(store, edupont, box, Body("commun")) == [1]

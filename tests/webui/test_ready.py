@@ -21,7 +21,7 @@ from mailserver.model.identity import Principal
 from mailserver.notices import announcements
 from mailserver.operations.health import disk_space, figures, service_state
 from mailserver.operations.health.service_state import Health, bounded
-from mailserver.store.search import index
+from mailserver.store.search import content_texts
 from tests.clocks import StandingClock
 from tests.webui.house import DOMAIN, House, Visitor
 
@@ -191,7 +191,7 @@ def test_an_index_that_nobody_works_on(looked_at: House, monkeypatch: pytest.Mon
     store, directory = looked_at.store, looked_at.directory
     health = Health(settings=looked_at.settings, store=store, directory=directory, clock=clock)
     pending = [7, 8]
-    monkeypatch.setattr(index, "waiting", lambda tx, most: pending[:most])
+    monkeypatch.setattr(content_texts, "waiting", lambda tx, most: pending[:most])
 
     def keeps_up(seconds: float) -> bool:
         clock.step(seconds)

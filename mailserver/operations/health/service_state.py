@@ -17,7 +17,7 @@ from mailserver.model.identity import Directory
 from mailserver.operations.health import disk_space
 from mailserver.store.engine.transactions import Store
 from mailserver.store.octets.files import files_of
-from mailserver.store.search import index
+from mailserver.store.search import content_texts
 from mailserver.store.upkeep import certificates, condition
 
 log = structlog.get_logger("health")
@@ -151,7 +151,7 @@ class Health:
         found, pending = None, []
         try:
             found = await bounded(self._store.read(condition.look, seconds=QUICK_SECONDS))
-            pending = await bounded(self._store.read(index.waiting, MOST_BEHIND))
+            pending = await bounded(self._store.read(content_texts.waiting, MOST_BEHIND))
         except Temporary as error:
             log.error("the store cannot be read", why=str(error))
         except Exception:

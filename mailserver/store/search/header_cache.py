@@ -17,7 +17,7 @@ from sqlalchemy import LargeBinary, Select, String, bindparam, column, func, lit
 from mailserver.store.engine.column_concat import END, in_order, texts_of
 from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.schema.mail.messages import content
-from mailserver.store.search import index
+from mailserver.store.search import content_texts
 
 PORTION = 4096
 """Contents that are read, and searched, in one step: no other thread runs while a text is searched."""
@@ -127,7 +127,9 @@ def _read(tx: Tx, content_ids: Sequence[int]) -> KeptLines:
         if found == count and packed.count(END) == count - 1:
             return KeptLines(array("q", content_ids), packed, _without(content_ids, packed) if none else frozenset())
     by_id = {
-        content_id: lines for content_id, lines in index.kept_fields(tx, content_ids) if lines and END not in lines
+        content_id: lines
+        for content_id, lines in content_texts.kept_fields(tx, content_ids)
+        if lines and END not in lines
     }
     packed = END.join([by_id.get(content_id, b"") for content_id in content_ids])
     return KeptLines(array("q", content_ids), packed, _without(content_ids, packed))

@@ -19,7 +19,7 @@ from mailserver.model.messages.criteria import Body, Header, Text
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import blobs
 from mailserver.store.octets.files import BlobFolder
-from mailserver.store.search import index
+from mailserver.store.search import content_texts, segments
 from mailserver.store.search.field_texts import FieldTexts
 from mailserver.store.search.header_cache import KeptLines, lines_of
 from mailserver.store.search.vocabulary import Fragment, fragments, is_exact
@@ -58,7 +58,7 @@ class Needle:
     header: bool
     body: bool
 
-    def looks_in(self, name: index.Field) -> bool:
+    def looks_in(self, name: segments.Field) -> bool:
         """Whether the criterion is about the header, or the body."""
         return self.header if name == "header" else self.body
 
@@ -153,7 +153,7 @@ class Texts:
             self._budget.check()
             self._doubts[sought] = self._beyond_memory(sought, wanted)
         unknown = set(wanted) if any(self._doubts.values()) else set()
-        for segment in index.documents(self._tx, self._account_id) if unknown else ():
+        for segment in segments.documents(self._tx, self._account_id) if unknown else ():
             here = segment.contents & unknown
             if here:
                 unknown -= here
@@ -162,7 +162,7 @@ class Texts:
         self._verify_texts([sought for sought in self._needles if not isinstance(sought.leaf, Header)])
         return self._hits
 
-    def _ask(self, segment: index.Documents, here: Set[int]) -> None:
+    def _ask(self, segment: segments.Documents, here: Set[int]) -> None:
         """Ask one segment: what it is sure of is found, what it is not is to be looked at."""
         docs = segment.docs
         for sought in self._needles:
@@ -173,9 +173,9 @@ class Texts:
                 continue
             loose = segment.loose & asked
             found: set[int] = set()
-            for name in index.FIELDS:
+            for name in segments.FIELDS:
                 if sought.looks_in(name) and len(found) < len(docs) - len(segment.loose):
-                    reader = index.reader(self._tx, segment, name)
+                    reader = segments.reader(self._tx, segment, name)
                     found.update(map(docs.__getitem__, reader.find(sought.parts)))
             found &= asked
             doubts -= asked
@@ -201,7 +201,7 @@ class Texts:
                 self._compare_fields(needles, content_id, known)
                 self._budget.check()
         for batch in _batches(unread):
-            for content_id, frame in index.headers(self._tx, batch):
+            for content_id, frame in content_texts.headers(self._tx, batch):
                 sent = SentHeader(_expanded(frame))
                 memory.put(("sent header", content_id), sent, sent.octets)
                 self._compare_fields(needles, content_id, sent)
@@ -246,7 +246,7 @@ class Texts:
     def _values(self, one: Needle, content_ids: Sequence[int]) -> Iterator[tuple[int, Sequence[bytes]]]:
         """The folded values of a criterion's field in each of these contents."""
         for batch in _batches(content_ids):
-            for content_id, frame in index.headers(self._tx, batch):
+            for content_id, frame in content_texts.headers(self._tx, batch):
                 yield content_id, one.values(SentHeader(_expanded(frame)))
 
     def _compare_fields(self, needles: Sequence[Needle], content_id: int, sent: SentHeader) -> None:
@@ -259,16 +259,18 @@ class Texts:
         with_header = any(sought.header for sought in needles)
         for batch in _batches(sorted(set().union(*(self._doubts[sought] for sought in needles)))):
             without = set(batch)
-            for content_id, header, body in index.stored_texts(self._tx, batch, header=with_header):
+            for content_id, header, body in content_texts.stored_texts(self._tx, batch, header=with_header):
                 without.discard(content_id)
-                texts = index.Texts(content_id, _expanded(header) if header is not None else b"", _expanded(body))
+                texts = content_texts.Texts(
+                    content_id, _expanded(header) if header is not None else b"", _expanded(body)
+                )
                 self._compare(needles, texts)
-            for source in index.sources(self._tx, sorted(without)) if without else ():
+            for source in content_texts.sources(self._tx, sorted(without)) if without else ():
                 with self._budget.paused():  # nobody has indexed it yet
-                    found = index.extract(self._folder, source, header=with_header)
+                    found = content_texts.extract(self._folder, source, header=with_header)
                 self._compare(needles, found)
 
-    def _compare(self, needles: Iterable[Needle], texts: index.Texts) -> None:
+    def _compare(self, needles: Iterable[Needle], texts: content_texts.Texts) -> None:
         self._budget.check()
         for sought in needles:
             if texts.content_id in self._doubts[sought] and sought.holds(texts.header, texts.body):

@@ -17,7 +17,7 @@ from mailserver.store.schema.mail.writing import outbox
 from mailserver.store.schema.outgoing.spool import queued, queued_domain
 from mailserver.store.schema.people.rosters import held_message
 from mailserver.store.schema.service.console import measure
-from mailserver.store.search import index
+from mailserver.store.search import content_texts
 from mailserver.store.upkeep import measures
 
 AGES = {"5m": 300, "1h": 3600, "6h": 6 * 3600, "1d": 86400, "older": 0}
@@ -55,7 +55,7 @@ def take(tx: Tx) -> Figures:
             "infected": _count(tx, select(func.count()).select_from(infected)),
             "phishing_reports": _count(tx, _NEW_REPORTS),
         },
-        behind=index.backlog(tx, MOST_BEHIND),
+        behind=content_texts.backlog(tx, MOST_BEHIND),
         sessions=sessions.count_open(tx),
         measured={name: _last(tx, name) for name in (measures.MAIL, measures.ACCOUNTS, measures.DATABASE)},
     )
