@@ -13,7 +13,7 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import IO, Any, cast
 
-from imap.answers import bodies, international, untagged
+from imap.answers import bodies, body_sections, international, untagged
 from imap.answers.batches import column, flag_lines
 from imap.answers.bodies import Bodies
 from imap.answers.fields import is_listed
@@ -244,7 +244,7 @@ class Answer:
     async def _with_sections(self, slices: Slices) -> AsyncGenerator[bytes, None]:
         """\\Seen is set, and told, unless every section was asked with PEEK."""
         view, marks = self._selected.view, self._marks()
-        most = self._lot(HEADER_ROWS if all(map(bodies.in_header, self._sections)) else BODY_ROWS)
+        most = self._lot(HEADER_ROWS if all(map(body_sections.in_header, self._sections)) else BODY_ROWS)
         for group in cut(slices, most):
             lot = view.lot(group)
             newly = await self._mark_seen(lot) if marks else frozenset()

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from imap.answers import bodies, fields
+from imap.answers import bodies, body_sections, fields
 from imap.commands import fetch
 from imap.wire.commands import Fetch
 from imap.wire.fetch.fetch_items import Attribute, Section, SectionText
@@ -134,7 +134,7 @@ def test_octets_of_one_read_are_bounded(sqlite_store: Store) -> None:
             await world.people()
             client = await world.session(mailbox="INBOX")
             for number in range(5):
-                octets = b"Subject: %d\r\n\r\n" % number + b"y" * (bodies.BUDGET // 5 * 2) + b"\r\n"
+                octets = b"Subject: %d\r\n\r\n" % number + b"y" * (body_sections.BUDGET // 5 * 2) + b"\r\n"
                 await client.ok("APPEND INBOX", literal=octets)
             shared = client.connection.session.mailbox.shared
             folder = world.store.blobs
@@ -205,9 +205,9 @@ def test_a_stored_message_is_the_octets_that_came(sqlite_store: Store) -> None:
 def test_sections_of_the_header_do_not_read_the_body(sqlite_store: Store) -> None:
     prepared = blobs.prepare(b"Subject: x\r\n\r\nbody", sqlite_store.data)
     frames = (prepared.header, None, "no/such/file")
-    source = bodies._Source(frames, ("header", "octets", "file"), sqlite_store.data)
-    assert bodies._cutter(Section(text=SectionText.HEADER))(source) == b"Subject: x\r\n\r\n"
-    assert bodies._needed((Section(text=SectionText.HEADER),)) == ("header",)
+    source = body_sections.Source(frames, ("header", "octets", "file"), sqlite_store.data)
+    assert body_sections._cutter(Section(text=SectionText.HEADER))(source) == b"Subject: x\r\n\r\n"
+    assert body_sections._needed((Section(text=SectionText.HEADER),)) == ("header",)
 
 
 async def crowded(world: World, letters: int) -> Client:
