@@ -6,8 +6,8 @@ from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail.access import Viewer
-from mailserver.store.mail.deleted import recovery
-from mailserver.store.mail.deleted.recovery import AT_ONCE, START, Found, Kept, Position, Wanted
+from mailserver.store.mail.deleted import recovery, removed_messages
+from mailserver.store.mail.deleted.removed_messages import AT_ONCE, START, Found, Kept, Position, Wanted
 from mailserver.store.mail.messages import Quota
 from mailserver.store.record.audit import Origin
 
@@ -43,7 +43,7 @@ class RemovedMail:
 
     async def find(self, viewer: Viewer, wanted: Wanted, limit: int, before: Position = START) -> Found:
         """The next removed messages; none and `more` where none of those that were looked at is wanted."""
-        return await self._store.read_slow(viewer.account_id, recovery.find, viewer, wanted, limit, before)
+        return await self._store.read_slow(viewer.account_id, removed_messages.find, viewer, wanted, limit, before)
 
     async def show_another(self, viewer: Viewer, origin: Origin, wanted: Wanted, limit: int) -> Found:
         """The first removed messages of somebody else, however many have to be looked at; put on record."""
@@ -55,7 +55,7 @@ class RemovedMail:
                 kept.setdefault(one.content_id, one)
             more = found.more
         if kept:
-            await self._store.write(recovery.record_shown, origin, viewer.account_id, len(kept))
+            await self._store.write(removed_messages.record_shown, origin, viewer.account_id, len(kept))
         return Found(tuple(kept.values()), more)
 
     async def bring_back(

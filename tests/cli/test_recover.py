@@ -13,7 +13,7 @@ from mailserver.store.account import accounts
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import mailboxes, messages
-from mailserver.store.mail.deleted import recovery
+from mailserver.store.mail.deleted import removed_messages
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action
 from tests.harness import Instance
@@ -53,7 +53,7 @@ def test_shown_and_brought_back(academy: Instance, monkeypatch: pytest.MonkeyPat
     shown = json.loads(recover(academy, "edupont", "--json").stdout)
     assert {one["folder"] for one in shown} == {"INBOX"}
     monkeypatch.setattr(commands, "SHOWN", 2)
-    monkeypatch.setattr(recovery, "LOOKED", 1)
+    monkeypatch.setattr(removed_messages, "LOOKED", 1)
     some = recover(academy, "edupont", "--json")
     assert len(json.loads(some.stdout)) == 2
     assert "There are more" in some.stderr

@@ -16,7 +16,7 @@ from mailserver.model.rules import PRESETS
 from mailserver.store.account import rules
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import collect
-from mailserver.store.mail.deleted import recovery
+from mailserver.store.mail.deleted import expiry
 from mailserver.store.mail.posts import archived_posts
 from mailserver.store.mail.proportion import Terms
 from mailserver.store.people import removals
@@ -208,7 +208,7 @@ def test_retention_and_removal_take_what_is_theirs_and_nothing_that_somebody_has
     assert house.store.write_now(archived_posts.prune, now - DAY) == 0, "nothing is old"
     house.empty()
     for person in house.people.values():
-        while house.store.write_now(recovery.erase, person.account_id):
+        while house.store.write_now(expiry.erase, person.account_id):
             pass
     sweep(house)
     assert stored(house, two.content_id), "the archive alone holds it"

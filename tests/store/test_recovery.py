@@ -15,8 +15,8 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import access, blobs, collect, deletions, mailboxes, messages
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.access.rights import parse
-from mailserver.store.mail.deleted import deletion_bound, recovery
-from mailserver.store.mail.deleted.recovery import Found, Wanted
+from mailserver.store.mail.deleted import deletion_bound, expiry, recovery, removed_messages
+from mailserver.store.mail.deleted.removed_messages import Found, Wanted
 from mailserver.store.mail.messages import NO_QUOTA, Quota
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
@@ -30,7 +30,7 @@ WEB = Origin("edupont", "web")
 
 def found(store: Store, account: int, **asked: object) -> Found:
     wanted = Wanted(30, **asked)  # type: ignore[arg-type]
-    return store.read_now(recovery.find, Viewer(account), wanted, 50)
+    return store.read_now(removed_messages.find, Viewer(account), wanted, 50)
 
 
 def subjects(store: Store, account: int, **asked: object) -> list[str]:
@@ -140,9 +140,9 @@ def test_searched(store: Store, edupont: int) -> None:
     assert len(subjects(store, edupont, written=(now - DAY, now + DAY))) == 5
     assert subjects(store, edupont, written=(now - DAY, now - DAY + 1)) == []
     assert subjects(store, edupont, since=now + 10) == []
-    first = store.read_now(recovery.find, Viewer(edupont), Wanted(30), 2)
+    first = store.read_now(removed_messages.find, Viewer(edupont), Wanted(30), 2)
     assert first.more is not None
-    rest = store.read_now(recovery.find, Viewer(edupont), Wanted(30), 5, first.more)
+    rest = store.read_now(removed_messages.find, Viewer(edupont), Wanted(30), 5, first.more)
     assert len({one.id for one in (*first.messages, *rest.messages)}) == 5
     assert rest.more is None
 
@@ -150,9 +150,9 @@ def test_searched(store: Store, edupont: int) -> None:
 def everything(store: Store, account: int, limit: int, **asked: object) -> list[str]:
     """All parts of a search, one behind the other."""
     parts: list[str] = []
-    more: recovery.Position | None = recovery.START
+    more: removed_messages.Position | None = removed_messages.START
     while more is not None:
-        part = store.read_now(recovery.find, Viewer(account), Wanted(30, **asked), limit, more)  # type: ignore[arg-type]
+        part = store.read_now(removed_messages.find, Viewer(account), Wanted(30, **asked), limit, more)  # type: ignore[arg-type]
         parts += [kept.subject for kept in part.messages]
         more = part.more
     return parts
@@ -162,7 +162,7 @@ def everything(store: Store, account: int, limit: int, **asked: object) -> list[
 def test_what_lies_behind_the_bound_of_one_look_is_found(
     store: Store, edupont: int, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
 ) -> None:
-    monkeypatch.setattr(recovery, bound, most)
+    monkeypatch.setattr(removed_messages, bound, most)
     fill(store, edupont, 9)
     inbox = box_of(store, edupont)
     for uid in range(1, 10):
@@ -224,17 +224,21 @@ def test_what_was_removed_before_a_mailbox_was_shared_is_its_owners(store: Store
     (kept,) = found(store, edupont).messages
     give(store, owner, "INBOX", "=", "lrie")
     asked = Wanted(30, foreign=True)
-    assert store.read_now(recovery.find, viewer, asked, 5).messages == ()
+    assert store.read_now(removed_messages.find, viewer, asked, 5).messages == ()
     done = store.write_now(recovery.recover, viewer, Origin("mmartin", "web"), [kept.id], 30, NO_QUOTA)
     assert done.count == 0
     store.write_now(lambda tx: tx.execute(update(mailbox_right).values(since=0)))
-    assert store.read_now(recovery.find, viewer, asked, 5).messages == (), "given by a version that did not say when"
+    assert store.read_now(removed_messages.find, viewer, asked, 5).messages == (), (
+        "given by a version that did not say when"
+    )
     store.write_now(lambda tx: tx.execute(update(mailbox_right).values(since=5)))
     give(store, owner, "INBOX", "+", "t")
-    assert len(store.read_now(recovery.find, viewer, asked, 5).messages) == 1, "a further right is no new reader"
+    assert len(store.read_now(removed_messages.find, viewer, asked, 5).messages) == 1, (
+        "a further right is no new reader"
+    )
     give(store, owner, "INBOX", "-", "r")
     give(store, owner, "INBOX", "+", "r")
-    assert store.read_now(recovery.find, viewer, asked, 5).messages == ()
+    assert store.read_now(removed_messages.find, viewer, asked, 5).messages == ()
 
 
 @pytest.mark.parametrize(("rights", "may"), [("lrie", True), ("lrit", False)])
@@ -248,7 +252,7 @@ def test_who_may_expunge_in_a_mailbox_of_another_brings_back(
     store.write_now(messages.erase, edupont, inbox.id, [1])
     (kept,) = found(store, edupont).messages
     viewer = Viewer.of(mmartin, "mmartin")
-    seen = store.read_now(recovery.find, viewer, Wanted(30, foreign=True), 5).messages
+    seen = store.read_now(removed_messages.find, viewer, Wanted(30, foreign=True), 5).messages
     done = store.write_now(recovery.recover, viewer, Origin("mmartin", "web"), [kept.id], 30, NO_QUOTA)
     assert (len(seen), done.count) == ((1, 1) if may else (0, 0))
     assert box_of(store, edupont).messages == int(may)
@@ -296,8 +300,8 @@ def test_it_ends(store: Store, edupont: int, folder: Path) -> None:
     store.write_now(collect.note, [one.content_id])
     settled(store)
     assert store.read_now(_left) == [2, 4, 4, 1, 4]
-    assert store.write_now(recovery.let_go, int(store.clock.now()) - DAY) == 0
-    while store.write_now(recovery.let_go, int(store.clock.now())):
+    assert store.write_now(expiry.let_go, int(store.clock.now()) - DAY) == 0
+    while store.write_now(expiry.let_go, int(store.clock.now())):
         pass
     settled(store)
     assert store.read_now(_left) == [0, 0, 0, 0, 0]
@@ -314,7 +318,7 @@ def test_a_clock_that_was_ahead_keeps_nothing_but_its_own(store: Store, edupont:
         store.write_now(messages.erase, edupont, box_of(store, edupont).id, [uid])
     ahead = update(deletion).where(deletion.c.id == 1).values(at=deletion.c.at + 900 * DAY)
     store.write_now(lambda tx: tx.execute(ahead))
-    while store.write_now(recovery.let_go, int(store.clock.now())):
+    while store.write_now(expiry.let_go, int(store.clock.now())):
         pass
     assert store.read_now(_left)[:2] == [1, 1]
 
@@ -323,14 +327,14 @@ def test_a_large_removal_is_indexed_and_let_go_of_in_parts(
     store: Store, edupont: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deletions, "INDEXED", 3)
-    monkeypatch.setattr(recovery, "AT_ONCE", 3)
+    monkeypatch.setattr(expiry, "AT_ONCE", 3)
     fill(store, edupont, 8)
     store.write_now(messages.erase, edupont, box_of(store, edupont).id, [1, 2, 3, 5, 6, 7, 8])
     box = box_of(store, edupont).id
     assert [store.write_now(deletions.index) for _ in range(4)] == [box, box, box, 0]
     assert store.read_now(_left)[:3] == [1, 7, 7]
     now = int(store.clock.now())
-    assert [store.write_now(recovery.let_go, now) for _ in range(4)] == [3, 3, 1, 0]
+    assert [store.write_now(expiry.let_go, now) for _ in range(4)] == [3, 3, 1, 0]
     settled(store)
     assert store.read_now(_left) == [0, 0, 0, 0, 1]
 
@@ -371,7 +375,7 @@ def test_erasing_an_account_waits_for_nothing(store: Store, edupont: int, mmarti
         fill(store, account, 2, name, first=account * 10)
         store.write_now(messages.erase, account, box_of(store, account, name).id, [1, 2])
     store.write_now(mailboxes.remove, edupont, "Projet")
-    while store.write_now(recovery.erase, edupont):
+    while store.write_now(expiry.erase, edupont):
         pass
     settled(store)
     assert subjects(store, edupont) == []

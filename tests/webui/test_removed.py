@@ -10,7 +10,7 @@ from mailserver.model.identity import Principal
 from mailserver.store.agenda import agenda_items, agendas
 from mailserver.store.agenda.agenda_items import NewItem
 from mailserver.store.mail import mailboxes
-from mailserver.store.mail.deleted import recovery
+from mailserver.store.mail.deleted import removed_messages
 from tests.webui.house import House, Visitor, mail
 
 PAGE = "/s/recuperer"
@@ -84,7 +84,7 @@ def test_no_room(house: House, rose: Principal, home: Visitor, monkeypatch: pyte
 def test_what_was_removed_before_many_others(
     house: House, rose: Principal, home: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovery, "LOOKED", 1)
+    monkeypatch.setattr(removed_messages, "LOOKED", 1)
     thrown_away(house, home, rose, "Cherché", "Autre")
     assert numbers(home, f"{PAGE}?objet=cherche") == []
     assert "Aucun des derniers messages" in home.text

@@ -10,7 +10,7 @@ from mailserver.accounts.removed_items import RemovedItem
 from mailserver.accounts.removed_mail import BroughtBack
 from mailserver.model.clock import DAY
 from mailserver.model.errors import Reason, Refused
-from mailserver.store.mail.deleted.recovery import START, Kept, Position, Wanted
+from mailserver.store.mail.deleted.removed_messages import START, Kept, Position, Wanted
 from mailserver.store.mail.mailboxes import INBOX, SEPARATOR
 from webui.http.forms import positive
 from webui.page.context import Services, Visit

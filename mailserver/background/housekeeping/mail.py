@@ -3,7 +3,7 @@
 from mailserver.store.agenda import agenda_recovery
 from mailserver.store.engine.transactions import Store
 from mailserver.store.mail import muting, snooze
-from mailserver.store.mail.deleted import recovery, retention
+from mailserver.store.mail.deleted import expiry, retention
 
 CLEAR_UNITS = 200
 WAKE_UNITS = 50
@@ -33,7 +33,7 @@ async def let_go(store: Store, before: int) -> int:
     """Let go of what was removed before a moment and is kept no longer, messages and events; how many units did
     something."""
     for count in range(CLEAR_UNITS):
-        if not (await store.write(recovery.let_go, before) or await store.write(agenda_recovery.let_go, before)):
+        if not (await store.write(expiry.let_go, before) or await store.write(agenda_recovery.let_go, before)):
             return count
     return CLEAR_UNITS
 

@@ -12,7 +12,7 @@ from mailserver.cli.accounts.desk import Desk, account_or_box, at_desk
 from mailserver.cli.shared import AsJson, InstanceDir, fail, moment, origin, settings_of
 from mailserver.foundation.settings import Settings
 from mailserver.store.mail.access import Viewer
-from mailserver.store.mail.deleted.recovery import Found, Kept
+from mailserver.store.mail.deleted.removed_messages import Found, Kept
 from mailserver.texts.causes import utc
 from mailserver.texts.command_line import _
 

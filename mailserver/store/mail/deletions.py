@@ -2,7 +2,7 @@
 
 A removal writes its messages one behind the other. Finding them by content takes an index that is hit all over; it
 would cost whoever empties a folder half as much time again. So it is written behind (`index`), by whoever asks first:
-the collector, and an act of taking back. `store.mail.deleted.recovery` brings messages back and lets go of them.
+the collector, and an act of taking back. `store.mail.deleted` finds messages, brings them back and lets go of them.
 """
 
 from collections.abc import Sequence

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Table, and_, delete, func, select, update
 from mailserver.store.account import accounts
 from mailserver.store.engine.statements import Tx
 from mailserver.store.mail import collect
-from mailserver.store.mail.deleted import recovery
+from mailserver.store.mail.deleted import expiry
 from mailserver.store.mail.posts import archived_posts, digest_posts
 from mailserver.store.people import claims
 from mailserver.store.people.search import words
@@ -102,7 +102,7 @@ def _messages(tx: Tx, account_id: int) -> bool:
 
 def _removed(tx: Tx, account_id: int) -> bool:
     """Messages that the person removed and that are kept for a while."""
-    return recovery.erase(tx, account_id)
+    return expiry.erase(tx, account_id)
 
 
 def _tombstones(tx: Tx, account_id: int) -> bool:

@@ -18,7 +18,7 @@ from mailserver.outbound.withdrawal import service as module
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, deletions, mailboxes, messages, snooze
 from mailserver.store.mail.access import Viewer
-from mailserver.store.mail.deleted import recovery
+from mailserver.store.mail.deleted import recovery, removed_messages
 from mailserver.store.mail.flags import FIRST_KEYWORD_BIT
 from mailserver.store.mail.messages import NO_QUOTA
 from mailserver.store.record import audit
@@ -288,8 +288,8 @@ async def test_what_everybody_has_removed_is_taken_too(store: Store) -> None:
     preview = await service.preview(content, alike=False)
     assert preview.reached == Reached(0, 0, removed=2)
     await service.work(await service.begin(preview, 0, IT))
-    asked = recovery.Wanted(30)
-    assert [store.read_now(recovery.find, Viewer(account), asked, 9).messages for account in people] == [(), ()]
+    asked = removed_messages.Wanted(30)
+    assert [store.read_now(removed_messages.find, Viewer(account), asked, 9).messages for account in people] == [(), ()]
 
 
 async def test_what_its_readers_removed_is_taken_too_and_does_not_come_back(store: Store) -> None:
@@ -300,12 +300,12 @@ async def test_what_its_readers_removed_is_taken_too_and_does_not_come_back(stor
     for account, name in ((people[1], "INBOX"), (people[2], "INBOX"), (people[2], "Sent")):
         box = store.read_now(mailboxes.get, account, name)
         store.write_now(messages.erase, account, box.id, [1])
-    asked = recovery.Wanted(30)
-    (kept,) = store.read_now(recovery.find, Viewer(people[1]), asked, 9).messages
+    asked = removed_messages.Wanted(30)
+    (kept,) = store.read_now(removed_messages.find, Viewer(people[1]), asked, 9).messages
 
     number = await take(withdrawals(store), content, refused_days=0)
     assert (await store.read(rows.get, number)).taken == 1
-    found = [store.read_now(recovery.find, Viewer(account), asked, 9).messages for account in people]
+    found = [store.read_now(removed_messages.find, Viewer(account), asked, 9).messages for account in people]
     assert [[one.folder for one in part] for part in found] == [[], [], ["Sent"]]
     service = withdrawals(store)
     await service.undo(number, IT)
