@@ -6,7 +6,7 @@ from typing import Final
 
 from agenda.errors import Unmet
 from mailserver.addressbook import versions
-from mailserver.calendars.icalendar import cleaning
+from mailserver.calendars.icalendar import cleaning, recurrence_bounds
 from mailserver.calendars.icalendar.recurrence import KINDS
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Reason, Refused
@@ -27,12 +27,12 @@ def cleaned(octets: bytes, content_type: str, budget: Budget, *, of_cards: bool,
         raise unsupported(of_cards=of_cards)
     try:
         text = cleaning.clean(octets, budget)
-        cleaning.check_lengths(text, budget)
+        recurrence_bounds.check_lengths(text, budget)
     except BadSyntax:
         raise invalid(of_cards=of_cards) from None
     except cleaning.OutOfTime as refused:
         raise Unmet("C:max-date-time" if refused.late else "C:min-date-time") from None
-    except cleaning.TooManyInstances:
+    except recurrence_bounds.TooManyInstances:
         raise Unmet("C:max-instances") from None
     except Refused as refused:
         if refused.reason is Reason.INVALID:

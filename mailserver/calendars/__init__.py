@@ -1,8 +1,8 @@
 """Events, tasks and contacts as iCalendar and vCard objects: what every door that touches them shares.
 
-* `icalendar/`: texts. `cleaning` makes one that is safe to parse, within bounds; `reading` an item of the store of it.
-  The CalDAV door, the web pages and the demo academy store through it, so that an item has one form, one ETag and one
-  span of time whoever wrote it. `recurrence` and `zones`: rules and time zones.
+* `icalendar/`: texts. `cleaning` makes one that is safe to parse, within bounds (of its rules: `recurrence_bounds`);
+  `reading` an item of the store of it. The CalDAV door, the web pages and the demo academy store through it, so that an
+  item has one form, one ETag and one span of time whoever wrote it. `recurrence` and `zones`: rules and time zones.
 * `occurrences`: when events happen, as a clock shows them; `events`, `rules`: one event and its recurrence as a form
   shows them; `editing`: changes of one occurrence, the following ones or all; `single_dates`: dates that a series adds
   or leaves out; `tasks`: what is to be done, and by when; `transfer`, `feeds`: whole files.

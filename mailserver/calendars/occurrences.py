@@ -13,7 +13,7 @@ from typing import Any, Final
 import icalendar
 import recurring_ical_events  # type: ignore[import-untyped]
 
-from mailserver.calendars.icalendar import cleaning
+from mailserver.calendars.icalendar import cleaning, recurrence_bounds
 from mailserver.calendars.school.school_classes import class_of
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Reason, Refused
@@ -149,7 +149,7 @@ def _forget_far_change(event: Any) -> None:
     named, first = event.get("RECURRENCE-ID"), event.get("DTSTART", event.get("DUE"))
     if named is None or first is None or "RANGE" not in named.params:
         return
-    if abs(moment(first.dt, datetime.UTC) - moment(named.dt, datetime.UTC)) > cleaning.MOST_SHIFT:
+    if abs(moment(first.dt, datetime.UTC) - moment(named.dt, datetime.UTC)) > recurrence_bounds.MOST_SHIFT:
         del named.params["RANGE"]
 
 

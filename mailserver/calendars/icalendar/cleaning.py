@@ -1,19 +1,16 @@
 """iCalendar and vCard texts (RFC 5545, RFC 6350), made harmless before any library parses them.
 
-vobject and dateutil trust what they read: a rule that fires every second, or never, keeps them counting for
-minutes while they hold the GIL, and some of Radicale's patterns take quadratic time on crafted lines. So a
-text is unfolded and cleaned here, and handed on in this form: what was judged is what is parsed.
+A text is unfolded and cleaned here, and handed on in this form: what was judged is what is parsed. Some of Radicale's
+patterns take quadratic time on crafted lines, and what is counted here (components, properties, dates, zones) would be
+walked again and again. What its recurrence rules cost is judged by `recurrence_bounds`.
 """
 
-import datetime
-import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
-
+from mailserver.calendars.icalendar.recurrence_bounds import Component, judge, zone_changes
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Reason, Refused
 
@@ -31,34 +28,18 @@ MAX_DATES = 5000
 MAX_ZONES = 100
 MAX_OBSERVANCES = 200
 """Of all zones together: a zone that is written change by change from 1916 to 2037 has nearly as many."""
-MAX_ONSETS = 4
-"""Changes of a zone in one year by one rule."""
 MAX_ZONE_STEPS = 2500
 """Changes of one zone until HORIZON, walked for every date that is converted. Outlook's, from 1601, has 1,000."""
 MAX_HEAD = 4000
 """Characters of a property's name and parameters."""
 MAX_TZID_SCAN = 32 * 1024 * 1024
 """Characters Radicale's repair of TZID and TZNAME may look at."""
-MAX_YEARLY = 10_000
-"""Steps of a rule in a year: hourly, but not every minute."""
-MAX_STEPS = 200_000
-"""Days a rule looks at from its start to HORIZON."""
-MAX_OCCURRENCES = 100_000
-"""The same for rules by the day and finer, which look longer at each."""
-MAX_INSTANCES = 10_000
-"""Of a rule that ends."""
 MAX_COMPARISONS = 10_000_000
 """Steps of a rule times the exceptions each is compared with."""
 YEARS = range(1600, 9001)
 """Years a component may lie in: with less, subtracting an alarm's time overflows; with more, adding a duration does."""
 MAX_DURATION_DIGITS = 5
 """Of each number of a duration: 99,999 days are 273 years."""
-MOST_SHIFT = datetime.timedelta(days=400)
-"""By how much a change of this and all that follows (RANGE=THISANDFUTURE) may move them: looking for what happens in a
-day, all that may have been moved there is walked. What moves further stands for itself alone."""
-HORIZON = 2100
-LAST_CYCLE = 9560
-"""From this year on, a rule is looked at for its first occurrence: 40 years at least are left until 9999."""
 
 EARLIEST, LATEST = f"{YEARS.start}0101T000000Z", f"{YEARS.stop - 1}1231T235959Z"
 
@@ -69,23 +50,8 @@ _QUOTED = re.compile('"[^"]*"')
 _LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_DURATION_DIGITS + 1}}}")
 _YEAR = re.compile(r"(?:^|[,/])\s*([0-9]{4})[0-9]{4}(?![0-9])")
 _DATES: Final = frozenset({"DTSTART", "DTEND", "DUE", "RECURRENCE-ID", "RDATE", "COMPLETED", "CREATED"})
-_RECURRING: Final = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
 _SINGLE_DATES: Final = frozenset({"RDATE", "EXDATE"})
 _DURATIONS: Final = frozenset({"DURATION", "TRIGGER", "RDATE"})
-_PER_YEAR: Final = {
-    "YEARLY": 1,
-    "MONTHLY": 12,
-    "WEEKLY": 53,
-    "DAILY": 366,
-    "HOURLY": 366 * 24,
-    "MINUTELY": 366 * 24 * 60,
-    "SECONDLY": 366 * 24 * 3600,
-}
-_DAYS_OF: Final = {"YEARLY": 366, "MONTHLY": 31, "WEEKLY": 7}
-_BY_DAY: Final = ("BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYEASTER", "BYMONTH")
-_BY_TIME: Final = ("BYHOUR", "BYMINUTE", "BYSECOND")
-_FIRST_TIME: Final = {"HOURLY": 1, "MINUTELY": 2, "SECONDLY": 3}
-"""How many of _BY_TIME only filter, instead of multiplying."""
 
 
 class OutOfTime(Refused):
@@ -94,33 +60,6 @@ class OutOfTime(Refused):
     def __init__(self, *, late: bool) -> None:
         super().__init__(Reason.INVALID, "A date out of all time")
         self.late = late
-
-
-class TooManyInstances(Refused):
-    """A rule that ends, after more than MAX_INSTANCES."""
-
-    def __init__(self) -> None:
-        super().__init__(Reason.INVALID, "A recurrence that is too long")
-
-
-@dataclass(slots=True)
-class _Component:
-    """What recurrence needs to know of the component being read."""
-
-    name: str
-    start: str = ""
-    uid: str = ""
-    rules: list[str] = field(default_factory=list)
-    exception: bool = False
-    """It stands for one occurrence of another component."""
-    lines: int = 0
-    """Its properties, with those of what is in it."""
-    dates: int = 0
-
-    @property
-    def is_observance(self) -> bool:
-        """A change of a time zone (RFC 5545 section 3.6.5)."""
-        return self.name in ("STANDARD", "DAYLIGHT")
 
 
 @dataclass(slots=True)
@@ -144,7 +83,7 @@ class _Text:
     zone_steps: int = 0
     """Of the zone being read."""
 
-    def begin(self, component: _Component) -> None:
+    def begin(self, component: Component) -> None:
         """Count a component in. Raises Refused(TOO_BIG | INVALID)."""
         self.components += 1
         if self.components > MAX_COMPONENTS:
@@ -209,7 +148,7 @@ def _check_patterns(lines: list[str]) -> None:
 
 
 def _check_components(lines: list[str], budget: Budget) -> None:
-    stack: list[_Component] = []
+    stack: list[Component] = []
     text = _Text()
     for number, line in enumerate(lines):
         if number % 1000 == 0:
@@ -218,7 +157,7 @@ def _check_components(lines: list[str], budget: Budget) -> None:
         if name == "BEGIN":
             if len(stack) >= MAX_DEPTH:
                 raise Refused(Reason.TOO_BIG, "Too many components")
-            stack.append(_Component(value.strip().upper()))
+            stack.append(Component(value.strip().upper()))
             text.begin(stack[-1])
         elif not stack:
             raise BadSyntax("A property outside of any component")
@@ -242,7 +181,7 @@ def _split(line: str) -> tuple[str, str]:
     return name, value
 
 
-def _note(component: _Component, name: str, value: str) -> None:
+def _note(component: Component, name: str, value: str) -> None:
     component.lines += 1
     if component.lines > MAX_LINES:
         raise Refused(Reason.INVALID, "Too many properties of one component")
@@ -264,7 +203,7 @@ def _note(component: _Component, name: str, value: str) -> None:
             raise Refused(Reason.INVALID, "Too many recurrence rules")
 
 
-def _close(component: _Component, text: _Text, budget: Budget) -> None:
+def _close(component: Component, text: _Text, budget: Budget) -> None:
     """Judge a whole component, and its object so far."""
     if component.exception and component.rules:
         # Radicale would walk such a rule until the year 9999, whatever range is asked for.
@@ -272,14 +211,14 @@ def _close(component: _Component, text: _Text, budget: Budget) -> None:
     steps = 0.0
     for rule in component.rules:
         budget.check()
-        steps += _judge(component, rule)
+        steps += judge(component, rule)
     if component.is_observance:
         _count_changes(component, text)
     if component.uid:
         _count(component, text.objects.setdefault(component.uid, _Object()), steps)
 
 
-def _count(component: _Component, whole: _Object, steps: float) -> None:
+def _count(component: Component, whole: _Object, steps: float) -> None:
     """Raises Refused(INVALID) when the object has become too much."""
     whole.steps += steps
     whole.components += 1
@@ -291,148 +230,14 @@ def _count(component: _Component, whole: _Object, steps: float) -> None:
         raise Refused(Reason.INVALID, "Too many properties or dates of one event")
 
 
-def _count_changes(observance: _Component, text: _Text) -> None:
+def _count_changes(observance: Component, text: _Text) -> None:
     """Raises Refused(INVALID) when a zone changes too often."""
-    text.zone_steps += 1 + observance.dates
-    for rule in observance.rules:
-        parts, start = _parts(rule), _start(observance.start)
-        text.zone_steps += _onsets(parts, start) * (_last(parts, start) - start.year + 1)
+    text.zone_steps += zone_changes(observance)
     if text.zone_steps > MAX_ZONE_STEPS:
         raise Refused(Reason.INVALID, "A time zone that changes too often")
-
-
-def _onsets(parts: dict[str, str], start: datetime.datetime) -> int:
-    """How often a rule that was judged fires in its first year. Raises Refused(INVALID)."""
-    rule = ";".join(f"{name}={value}" for name, value in parts.items() if name not in ("UNTIL", "COUNT"))
-    end = start + datetime.timedelta(days=365)
-    found = 0
-    for when in rrulestr(rule, dtstart=start):
-        if when >= end:
-            break
-        found += 1
-        if found > MAX_ONSETS:
-            raise Refused(Reason.INVALID, "A time zone must change by the year")
-    return max(1, found)
-
-
-def _parts(text: str) -> dict[str, str]:
-    """A rule's parts by name."""
-    return dict(part.split("=", 1) for part in text.split(";") if "=" in part)
-
-
-def _last(parts: dict[str, str], start: datetime.datetime) -> int:
-    """The last year that a rule is walked in."""
-    until = parts.get("UNTIL", "")[:4]
-    return max(min(int(until), 9998) if until.isdigit() else HORIZON, start.year)
-
-
-def _judge(component: _Component, text: str) -> float:
-    """How many steps a rule takes until HORIZON. Raises Refused(INVALID) for one that costs too much."""
-    parts = _parts(text)
-    frequency = parts.get("FREQ", "")
-    yearly = _yearly(frequency, parts)
-    if component.is_observance and frequency != "YEARLY":
-        # A zone's rules are walked for every date that is converted.
-        raise Refused(Reason.INVALID, "A time zone must change by the year")
-    start = _start(component.start)
-    steps = yearly * (_last(parts, start) - start.year + 1)
-    most = MAX_STEPS if frequency in _DAYS_OF else MAX_OCCURRENCES
-    if yearly > MAX_YEARLY or steps > most:
-        selects = any(name.startswith("BY") for name in parts)  # then looking for the next one may take long
-        if "COUNT" in parts or not selects:
-            _check_length(text, component.start)
-        raise Refused(Reason.INVALID, "A recurrence that is too frequent or starts too long ago")
-    _check_first(parts, start)
-    return steps
-
-
-def check_lengths(text: str, budget: Budget) -> None:
-    """Count what the rules of a cleaned text give that end. Raises TooManyInstances, Refused(LIMIT)."""
-    rules: list[str] = []
-    begin = ""
-    for line in text.split("\r\n"):
-        name, _, value = line.partition(":")
-        match name.partition(";")[0].upper():
-            case "BEGIN" if value.strip().upper() in _RECURRING:
-                rules, begin = [], ""
-            case "DTSTART":
-                begin = value.strip()
-            case "RRULE":
-                rules.append(value.strip().upper())
-            case "END" if value.strip().upper() in _RECURRING:
-                for rule in rules:
-                    budget.check()
-                    _check_length(rule, begin)
-
-
-def _check_length(rule: str, begin: str) -> None:
-    """Raises TooManyInstances.
-
-    The zones are not known here: of an end that is named in another one, a day less is counted.
-    """
-    parts = _parts(rule)
-    count, until = parts.get("COUNT", ""), parts.get("UNTIL", "")
-    if count.isdigit() and (len(count.lstrip("0")) > 9 or int(count) > MAX_INSTANCES):
-        raise TooManyInstances
-    start = _start(begin)
-    if not until or _yearly(parts.get("FREQ", ""), parts) * (_last(parts, start) - start.year + 1) <= MAX_INSTANCES:
-        return
-    end = _start(until) + datetime.timedelta(days=len(until) == 8)
-    if until.endswith("Z") and not begin.endswith("Z"):
-        end -= datetime.timedelta(days=1)
-    text = ";".join(f"{name}={value}" for name, value in parts.items() if name not in ("UNTIL", "COUNT"))
-    try:
-        given = itertools.takewhile(lambda when: when <= end, rrulestr(text, dtstart=start))
-        beyond = next(itertools.islice(given, MAX_INSTANCES, None), None)
-    except (ValueError, TypeError, KeyError, OverflowError, ArithmeticError, IndexError):
-        return
-    if beyond is not None:
-        raise TooManyInstances
-
-
-def _yearly(frequency: str, parts: dict[str, str]) -> float:
-    """An upper bound of the steps a rule takes in a year (RFC 5545 section 3.3.10)."""
-    base = _PER_YEAR.get(frequency)
-    interval = parts.get("INTERVAL", "1")
-    if base is None or not interval.isdigit() or len(interval) > 9 or int(interval) == 0:
-        raise Refused(Reason.INVALID, "A recurrence rule that is not valid")
-    yearly = base / int(interval)
-    if any(name in parts for name in _BY_DAY):
-        yearly *= _DAYS_OF.get(frequency, 1)
-    for name in _BY_TIME[_FIRST_TIME.get(frequency, 0) :]:
-        yearly *= len(parts.get(name, "").split(","))
-    return yearly
-
-
-def _check_first(parts: dict[str, str], start: datetime.datetime) -> None:
-    """Refuse a rule with no occurrence, like 30 February.
-
-    dateutil looks for the next one until the year 9999 whatever UNTIL says. Dates and weekdays repeat every
-    400 years, so the same search is made from the last such cycle, where it ends soon.
-    """
-    if not any(name.startswith("BY") for name in parts):
-        return
-    rule = ";".join(f"{name}={value}" for name, value in parts.items() if name not in ("UNTIL", "COUNT"))
-    cycles = max(0, -(-(LAST_CYCLE - start.year) // 400))
-    try:
-        first = next(iter(rrulestr(rule, dtstart=start.replace(year=start.year + 400 * cycles))), None)
-    except (ValueError, TypeError, KeyError, OverflowError, ArithmeticError, IndexError):
-        raise Refused(Reason.INVALID, "A recurrence rule that is not valid") from None
-    if first is None:
-        raise Refused(Reason.INVALID, "A recurrence without any occurrence")
 
 
 def _check_dates(value: str) -> None:
     for year in map(int, _YEAR.findall(value)):
         if year not in YEARS:
             raise OutOfTime(late=year >= YEARS.stop)
-
-
-def _start(text: str) -> datetime.datetime:
-    """DTSTART as a naive time; zones do not matter for counting."""
-    for form, length in (("%Y%m%dT%H%M%S", 15), ("%Y%m%d", 8)):
-        try:
-            return datetime.datetime.strptime(text[:length], form)
-        except ValueError:
-            continue
-    return datetime.datetime(2000, 1, 1)

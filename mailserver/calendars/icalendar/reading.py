@@ -7,13 +7,13 @@ from typing import Final
 import radicale.item
 import vobject  # type: ignore[import-untyped]
 
-from mailserver.calendars.icalendar import cleaning, recurrence
+from mailserver.calendars.icalendar import cleaning, recurrence, recurrence_bounds
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Reason, Refused
 from mailserver.store.agenda.agenda_items import MAX_ITEM_OCTETS, NewItem
 from mailserver.store.agenda.agendas import ADDRESS_BOOK, CALENDAR, octets
 
-MAX_OCCURRENCES = cleaning.MAX_INSTANCES
+MAX_OCCURRENCES = recurrence_bounds.MAX_INSTANCES
 """Of a recurrence that ends."""
 REHEARSED = 3
 """Occurrences that are looked at before an item is stored."""
@@ -27,7 +27,7 @@ def read(href: str, text: str) -> NewItem:
     try:
         budget = Budget()
         cleaned = cleaning.clean(text.encode(), budget)
-        cleaning.check_lengths(cleaned, budget)
+        recurrence_bounds.check_lengths(cleaned, budget)
         components = radicale.item.read_components(cleaned)
         tag = CALENDAR if components and components[0].name == "VCALENDAR" else ADDRESS_BOOK
         radicale.item.check_and_sanitize_items(components, 0, tag=tag)  # they were counted

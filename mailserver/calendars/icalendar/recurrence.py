@@ -16,7 +16,7 @@ import vobject  # type: ignore[import-untyped]
 from radicale.item import filter as radicale_filter
 from vobject import icalendar as vobject_icalendar
 
-from mailserver.calendars.icalendar.cleaning import MOST_SHIFT
+from mailserver.calendars.icalendar.recurrence_bounds import MOST_SHIFT
 
 KINDS: Final = ("VEVENT", "VTODO", "VJOURNAL")
 FLOATING: ContextVar[tzinfo] = ContextVar("floating", default=UTC)
