@@ -4,8 +4,9 @@
   `reading` an item of the store of it. The CalDAV door, the web pages and the demo academy store through it, so that an
   item has one form, one ETag and one span of time whoever wrote it. `recurrence` and `zones`: rules and time zones.
 * `occurrences`: when events happen, as a clock shows them; `events`, `rules`: one event and its recurrence as a form
-  shows them; `editing`: changes of one occurrence, the following ones or all; `single_dates`: dates that a series adds
-  or leaves out; `tasks`: what is to be done, and by when; `transfer`, `feeds`: whole files.
+  shows them; `event_series`: the components of one event, and `editing`: changes of one occurrence, the following ones
+  or all; `single_dates`: dates that a series adds or leaves out; `tasks`: what is to be done, and by when; `transfer`,
+  `feeds`: whole files.
 * `school/`: classes that events are about, holidays of a zone with weeks A and B, quiet hours.
 * `invited/`: what mail asks of an agenda, and the answer; the same about one occurrence of a series.
 * `own/`: somebody's agendas as a whole: reminders, the events that an invitation meets, the next one with

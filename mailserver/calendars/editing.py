@@ -8,25 +8,23 @@
 Functions take and give texts; the caller stores them under the ETag it saw.
 """
 
-import copy
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import icalendar
-import recurring_ical_events  # type: ignore[import-untyped]
 
 from mailserver.calendars import events, rules, single_dates
+from mailserver.calendars.event_series import Series, earlier, on_clock, rules_of
 from mailserver.calendars.events import Draft
 from mailserver.calendars.icalendar import zones
-from mailserver.calendars.occurrences import ending, key_of, moment, read_key, same
+from mailserver.calendars.occurrences import ending, same
 from mailserver.model.errors import Reason, Refused
 
 THIS, FOLLOWING, ALL = "cette", "suivantes", "toutes"
 SCOPES: Final = (THIS, FOLLOWING, ALL)
-_SECOND, _DAY = datetime.timedelta(seconds=1), datetime.timedelta(days=1)
-_SERIES_ONLY: Final = ("RRULE", "RDATE", "EXDATE", "EXRULE")
+_SECOND = datetime.timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,130 +33,6 @@ class Changed:
 
     text: str | None
     following: str | None = None
-
-
-class Series:
-    """The components of one UID."""
-
-    def __init__(self, text: str) -> None:
-        """Raises Refused(NOT_FOUND) for anything but events."""
-        self.calendar: Any = icalendar.Calendar.from_ical(text)
-        self.events: list[Any] = self.calendar.walk("VEVENT")
-        if not self.events:
-            raise Refused(Reason.NOT_FOUND, "Not an event")
-        self.master: Any = next((event for event in self.events if "RECURRENCE-ID" not in event), None)
-
-    @property
-    def recurs(self) -> bool:
-        """True when there is more than one occurrence to tell apart."""
-        return self.master is None or any(name in self.master for name in ("RRULE", "RDATE"))
-
-    def key(self, key: str) -> datetime.date:
-        """The date or time a key names, in the zone of the series. Raises Refused(NOT_FOUND)."""
-        start = self._start
-        return _like(read_key(key, start.tzinfo if isinstance(start, datetime.datetime) else None), start)
-
-    def key_of(self, when: datetime.date) -> str:
-        """The key of the occurrence that a RECURRENCE-ID names."""
-        return key_of(_like(when, self._start))
-
-    def named(self, event: Any) -> datetime.date:
-        """The date or time a RECURRENCE-ID names, in the zone of the series."""
-        return _like(event["RECURRENCE-ID"].dt, self._start)
-
-    @property
-    def _start(self) -> datetime.date:
-        start: datetime.date = (self.master or self.events[0])["DTSTART"].dt
-        return start
-
-    def override(self, when: datetime.date) -> Any:
-        """The component of that occurrence alone, or None."""
-        return next(
-            (event for event in self.events if "RECURRENCE-ID" in event and same(event["RECURRENCE-ID"].dt, when)), None
-        )
-
-    def shown(self, key: str) -> Any:
-        """The occurrence of a key as a component. Raises Refused(NOT_FOUND)."""
-        if not self.recurs or not key:
-            return self.master or self.events[0]
-        when = self.key(key)
-        found = self.override(when)
-        if found is not None:
-            return found
-        begin = when if isinstance(when, datetime.datetime) else datetime.datetime.combine(when, datetime.time())
-        for event in recurring_ical_events.of(self.calendar).between(begin, begin + _SECOND):
-            if "RECURRENCE-ID" in event and same(event["RECURRENCE-ID"].dt, when):
-                return event
-        raise Refused(Reason.NOT_FOUND, "No such occurrence")
-
-    def alone(self, key: str) -> Any:
-        """The component of that occurrence alone, made where there is none. Raises Refused(NOT_FOUND)."""
-        when, shown = self.key(key), self.shown(key)
-        one = self.override(when)
-        if one is None:
-            one = copy.deepcopy(self.master)
-            for name in (*_SERIES_ONLY, "RECURRENCE-ID"):
-                one.pop(name, None)
-            one.add("RECURRENCE-ID", when)
-            events.set_times(one, shown["DTSTART"].dt, ending(shown))
-            self.add(one)
-        return one
-
-    def leave_out(self, when: datetime.date) -> None:
-        """That occurrence does not take place (RFC 5545 section 3.8.5.1)."""
-        override = self.override(when)
-        if override is not None:
-            self.drop(override)
-        if self.master is not None and not any(same(one, when) for one in single_dates.begins(self.master, "EXDATE")):
-            self.master.add("EXDATE", when)
-
-    def take_up(self, when: datetime.date) -> None:
-        """It does take place, although it was left out before."""
-        if self.master is None:
-            return
-        left_out = single_dates.begins(self.master, "EXDATE")
-        single_dates.put(self.master, "EXDATE", [one for one in left_out if not same(one, when)])
-
-    def end(self, when: datetime.date) -> None:
-        """No occurrence from that one on."""
-        for recur in _recurs(self.master):
-            recur.pop("COUNT", None)
-            recur["UNTIL"] = [rules.before(when)]
-        for name in ("EXDATE", "RDATE"):
-            listed = single_dates.listed(self.master, name)
-            single_dates.put(self.master, name, [one for one in listed if _earlier(single_dates.begin(one), when)])
-        for other in [event for event in self.events if event is not self.master]:
-            if not _earlier(other["RECURRENCE-ID"].dt, when):
-                self.drop(other)
-
-    def begins_with(self, when: datetime.date) -> bool:
-        """Whether that occurrence is the first one."""
-        return self.master is not None and not _earlier(self.master["DTSTART"].dt, when)
-
-    def happens(self) -> bool:
-        """Whether an occurrence is left: exceptions may have taken all that a rule gives."""
-        if self.master is None:
-            return bool(self.events)
-        if any("COUNT" not in recur and "UNTIL" not in recur for recur in _recurs(self.master)):
-            return True
-        start = moment(self.master["DTSTART"].dt, datetime.UTC) - _DAY
-        return next(iter(recurring_ical_events.of(self.calendar).after(start)), None) is not None
-
-    def drop(self, event: Any) -> None:
-        """Take a component away."""
-        self.calendar.subcomponents.remove(event)
-        self.events.remove(event)
-
-    def add(self, event: Any) -> None:
-        """Add a component."""
-        self.calendar.subcomponents.append(event)
-        self.events.append(event)
-
-    def text(self) -> str:
-        """The whole as iCalendar, with the zones it uses."""
-        zones.complete(self.calendar)
-        octets: bytes = self.calendar.to_ical()
-        return octets.decode()
 
 
 def create(draft: Draft, uid: str, now: datetime.datetime) -> str:
@@ -236,18 +110,12 @@ def erase(text: str, key: str, scope: str, now: datetime.datetime, *, organized:
     return Changed(series.text() if series.happens() else None)
 
 
-# ---------------------------------------------------------------------- one
-
-
 def _change_one(series: Series, key: str, before: Draft, after: Draft, now: datetime.datetime) -> None:
     one = series.alone(key)
     events.fill(one, before, after)
     if _times(before) != _times(after):
         events.set_times(one, events.stamped(after.start, after), events.stamped(after.end, after))
     events.touch(one, now)
-
-
-# ---------------------------------------------------------------------- all
 
 
 def _change_all(series: Series, shown: Any, before: Draft, after: Draft, now: datetime.datetime) -> None:
@@ -311,7 +179,7 @@ def _move(series: Series, master: Any, before: Draft, after: Draft) -> None:
         until = rule.until + datetime.timedelta(days=days)
         events.put(master, "RRULE", rules.written(replace(rule, days=turned, until=until), start))
     elif same_rule:
-        for recur in _recurs(master):
+        for recur in rules_of(master):
             if "UNTIL" in recur:
                 recur["UNTIL"] = [_until(recur["UNTIL"][0], shifted, days, start)]
 
@@ -338,17 +206,14 @@ def _new_rule(series: Series, master: Any, after: Draft) -> None:
     if after.rule is not None:
         recur = rules.written(after.rule, start)
         master.add("RRULE", recur)
-        named = [_clock(when, start) for when in (*left_out, *(other["RECURRENCE-ID"].dt for other in others))]
+        named = [on_clock(when, start) for when in (*left_out, *(other["RECURRENCE-ID"].dt for other in others))]
         times = set(rules.walked(recur, start, max(named))) if named else set()
     for when in left_out:
-        if _clock(when, start) in times:
+        if on_clock(when, start) in times:
             master.add("EXDATE", when)
     for other in others:
-        if _clock(other["RECURRENCE-ID"].dt, start) not in times:
+        if on_clock(other["RECURRENCE-ID"].dt, start) not in times:
             series.drop(other)
-
-
-# ---------------------------------------------------------------------- the following ones
 
 
 def _cut(series: Series, when: datetime.date, uid: str, now: datetime.datetime) -> Series:
@@ -356,17 +221,17 @@ def _cut(series: Series, when: datetime.date, uid: str, now: datetime.datetime) 
     later = Series(series.text())
     master = later.master
     start, length = _resumed(master, when)
-    for recur in _recurs(master):
+    for recur in rules_of(master):
         if "COUNT" in recur:
             passed = len(rules.walked(recur, master["DTSTART"].dt, rules.naive_of(when) - _SECOND))
             recur["COUNT"] = [max(1, int(recur["COUNT"][0]) - passed)]
     for name in ("EXDATE", "RDATE"):
-        listed = [one for one in single_dates.listed(master, name) if not _earlier(single_dates.begin(one), when)]
+        listed = [one for one in single_dates.listed(master, name) if not earlier(single_dates.begin(one), when)]
         single_dates.put(
             master, name, [one for one in listed if name == "EXDATE" or not same(single_dates.begin(one), start)]
         )
     for other in [event for event in later.events if event is not master]:
-        if _earlier(other["RECURRENCE-ID"].dt, when):
+        if earlier(other["RECURRENCE-ID"].dt, when):
             later.drop(other)
     end = start + length if isinstance(start, datetime.datetime) else (rules.naive_of(start) + length).date()
     events.set_times(master, start, end)
@@ -382,7 +247,7 @@ def _resumed(master: Any, when: datetime.date) -> tuple[datetime.date, datetime.
     like counts from its start, so a date that stands beside the rule is none. Without a rule that goes on, the
     occurrence itself, and the rules are taken away."""
     first = master["DTSTART"].dt
-    found = [one for recur in _recurs(master) if (one := rules.first_from(recur, first, rules.naive_of(when)))]
+    found = [one for recur in rules_of(master) if (one := rules.first_from(recur, first, rules.naive_of(when)))]
     if found:
         naive = min(found)
         start = naive.replace(tzinfo=when.tzinfo) if isinstance(when, datetime.datetime) else naive.date()
@@ -401,27 +266,6 @@ def lasting(event: Any) -> datetime.timedelta:
     if isinstance(first, datetime.datetime) and isinstance(last, datetime.datetime) and first.tzinfo and last.tzinfo:
         return last - first
     return rules.naive_of(last) - rules.naive_of(first)
-
-
-def _earlier(one: datetime.date, other: datetime.date) -> bool:
-    return _clock(one, other) < rules.naive_of(other)
-
-
-def _like(when: datetime.date, start: datetime.date) -> datetime.date:
-    """The same moment in the zone of a start, where both have one."""
-    if not isinstance(when, datetime.datetime) or not isinstance(start, datetime.datetime):
-        return when
-    return when if when.tzinfo is None or start.tzinfo is None else when.astimezone(start.tzinfo)
-
-
-def _clock(when: datetime.date, start: datetime.date) -> datetime.datetime:
-    """A moment on the wall clock that a start is written in."""
-    return rules.naive_of(_like(when, start))
-
-
-def _recurs(master: Any) -> list[Any]:
-    value = master.get("RRULE", [])
-    return value if isinstance(value, list) else [value]
 
 
 def _times(draft: Draft) -> tuple[object, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import icalendar
 
-from mailserver.calendars.editing import Series
+from mailserver.calendars.event_series import Series
 from mailserver.calendars.invited import invitations
 from mailserver.calendars.invited.invitations import Answer, Invitation
 from mailserver.calendars.occurrences import ending

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from starlette.responses import Response
 
 from mailserver.calendars import editing, events, occurrences
-from mailserver.calendars.editing import SCOPES, Series
+from mailserver.calendars.editing import SCOPES
+from mailserver.calendars.event_series import Series
 from mailserver.calendars.events import Attendee, Draft
 from mailserver.calendars.icalendar import zones
 from mailserver.calendars.school import school_classes
