@@ -53,7 +53,7 @@ from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, collect, mailboxes, messages
 from mailserver.store.schema.mail.messages import content
 from mailserver.store.schema.mail.search import search_account, search_segment, search_text
-from mailserver.store.search import content_texts, header_cache, indexing_lease, search, segments, vocabulary
+from mailserver.store.search import content_texts, header_cache, indexing_lease, row_tests, search, segments, vocabulary
 from mailserver.store.search import texts as textual
 
 # fmt: off
@@ -708,13 +708,13 @@ def test_a_field_with_an_endless_name_is_in_no_message(store: Store, edupont: in
 def test_the_date_field_is_read_once(store: Store, edupont: int, five: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of SENTON cost no more than one: each of them took seconds of its own."""
     read: list[bytes] = []
-    written = search._written
+    written = row_tests._written
 
     def count(envelope: bytes) -> dates.Moment | None:
         read.append(envelope)
         return written(envelope)
 
-    monkeypatch.setattr(search, "_written", count)
+    monkeypatch.setattr(row_tests, "_written", count)
     days = [date(2023, 11, 1 + number % 28) for number in range(400)]
     assert find(store, edupont, five, Or(tuple(Sent(Relation.ON, day) for day in days))) == [1, 2, 3, 5]
     assert len(read) == 2
