@@ -6,14 +6,17 @@ import zipfile
 
 import pytest
 
-from mailserver.model.identity import Principal
+from mailserver.model.identity import Principal, Role
 from mailserver.store.account import stored_preferences
 from mailserver.store.mail import access, mailboxes, messages
 from mailserver.store.mail.access import Viewer
+from mailserver.store.mail.access.rights import WORDS
 from mailserver.store.mail.deleted import retention
 from mailserver.store.record import audit
-from mailserver.store.record.audit import Action, Wanted
+from mailserver.store.record.audit import Action, Origin, Wanted
 from tests.webui.house import House, Visitor, mail
+
+ORIGIN = Origin("tests", "web")
 
 
 @pytest.fixture
@@ -168,6 +171,24 @@ def test_sharing_by_role_is_what_imap_sees(house: House, person: Principal, brow
     assert len(events) == 3
 
 
+def test_sharing_tells_no_name_that_the_directory_keeps(house: House, visitor: Visitor, marc: Principal) -> None:
+    """Identifiers can be guessed one after another: with whom a folder is shared is named to whoever may know of them."""
+    pupil, other = house.person("Tom", "Petit", Role.PUPIL), house.person("Lou", "Cachée", Role.PUPIL)
+    visitor.log_in(pupil.login)
+    box = make(house, visitor, pupil, "À deux")
+    where = f"/s/dossier/{box.id}/partage"
+    visitor.get(where)
+    visitor.post(where, {"qui": marc.login, "role": "read"})
+    assert marc.name in visitor.text
+    visitor.post(where, {"qui": other.login, "role": "read"})
+    viewer = Viewer.of(pupil.account_id, pupil.login)
+    house.store.write_now(access.change, viewer, "À deux", other.login, "=", WORDS["read"], ORIGIN, negative=False)
+    shown = visitor.get(where).text
+    assert other.login in shown
+    assert other.name not in shown
+    assert other.address not in shown
+
+
 def test_sharing_refuses_strangers_and_oneself(house: House, person: Principal, browser: Visitor) -> None:
     box = make(house, browser, person, "Fermé")
     where = f"/s/dossier/{box.id}/partage"
@@ -205,6 +226,23 @@ def test_a_folder_leaves_and_comes_back(house: House, person: Principal, browser
     assert "3 messages y étaient déjà" in browser.text
     empty = {"fichiers": ("", b"", "application/zip")}
     assert browser.post(f"/s/dossier/{box.id}/importer", {}, page, files=empty).status_code == 422
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 +0000", "Fri, 31 Dec 9999 23:59:59 -1200"])
+def test_a_message_of_the_last_day_there_is_closes_no_folder(
+    house: House, person: Principal, browser: Visitor, date: str
+) -> None:
+    """Its Date field says when an imported one came: on the reader's clock that is a day beyond the calendar."""
+    box = make(house, browser, person, "Loin")
+    page = browser.get(f"/s/dossier/{box.id}/modifier").text
+    files = {"fichiers": ("loin.eml", mail("Au bout du temps", date=date), "message/rfc822")}
+    browser.post(f"/s/dossier/{box.id}/importer", {}, page, files=files)
+    assert "1 message importé" in browser.text
+    for where in ("s", "m"):
+        listed = browser.get(f"/{where}/dossier/{box.id}")
+        assert listed.status_code == 200
+        assert "Au bout du temps" in listed.text
+    assert browser.get("/s/recherche?q=bout").status_code == 200
 
 
 def test_an_import_says_that_a_header_is_too_big(house: House, person: Principal, browser: Visitor) -> None:

@@ -165,6 +165,19 @@ def test_one_click_is_offered_where_a_signature_covers_it() -> None:
     assert (found.one_click, found.page) == ("", "https://l.fr/u")
 
 
+@pytest.mark.parametrize("zone", ["+0000", "-1200", "-9959"])
+def test_a_message_of_the_last_day_there_is_can_be_read(
+    house: House, at_home: Visitor, emma: Principal, zone: str
+) -> None:
+    """Whoever writes chooses the date: one that is beyond the calendar on the reader's clock keeps nobody from it."""
+    content = house.deliver(emma, mail(f"Au bout du temps {zone}", date=f"Fri, 31 Dec 9999 23:59:59 {zone}"))
+    for address in ("message/{}", "message/{}/imprimer", "message/{}/entetes", "ecrire?repondre={}"):
+        page = at_home.get(f"/s/{address.format(content)}")
+        assert page.status_code == 200, address
+        assert "Au bout du temps" in page.text, address
+    assert at_home.get(f"/s/ecrire?transferer={content}").status_code == 200
+
+
 def test_a_damaged_message_has_a_plain_page(house: House, at_home: Visitor, emma: Principal) -> None:
     """And its neighbours theirs."""
     shown(house, at_home, emma, mail("Voisin"))

@@ -20,6 +20,8 @@ from mailserver.texts.causes import Cause, utc
 from mailserver.texts.languages import ENGLISH, FRENCH, LANGUAGES, LanguageCode
 from mailserver.texts.text import Translated
 
+EARLIEST, LATEST = -62_135_510_400, 253_402_214_400
+"""The second and the last but one day of Python's calendar, in seconds since 1970: in no zone are they beyond it."""
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -74,16 +76,21 @@ class Language:
         translated = text.to(self.code, moment) if isinstance(text, Cause) else text.to(self.code)
         return translated if self.code == ENGLISH else typeset(translated)
 
+    def when(self, moment: float) -> datetime:
+        """A moment on the reader's clock. Strangers may write any date in any zone: one that is beyond the calendar
+        here is taken for the last day."""
+        return datetime.fromtimestamp(min(max(moment, EARLIEST), LATEST), self.zone)
+
     def day(self, moment: float) -> date:
         """The calendar day of a moment in the academy's zone."""
-        return datetime.fromtimestamp(moment, self.zone).date()
+        return self.when(moment).date()
 
     def short_date(self, moment: float, now: float) -> str:
         """For lists: time today, then yesterday, the weekday, day and month, or the whole date."""
         if moment <= 0:
             return "—"
-        when = datetime.fromtimestamp(moment, self.zone)
-        today = datetime.fromtimestamp(now, self.zone).date()
+        when = self.when(moment)
+        today = self.when(now).date()
         day = when.date()
         if day == today:
             return f"{when.hour:02}:{when.minute:02}"
@@ -97,7 +104,7 @@ class Language:
 
     def row_date(self, moment: float, now: float) -> str:
         """The same beside a title that says which day it is (`period`): yesterday has its time, too."""
-        when = datetime.fromtimestamp(max(moment, 0), self.zone)
+        when = self.when(max(moment, 0))
         if moment > 0 and when.date() == self.day(now) - timedelta(days=1):
             return f"{when.hour:02}:{when.minute:02}"
         return self.short_date(moment, now)
@@ -127,15 +134,15 @@ class Language:
         """For reading: `mardi 24 novembre 2026 à 11:48`."""
         if moment <= 0:
             return self.texts.gettext("date inconnue")
-        when = datetime.fromtimestamp(moment, self.zone)
+        when = self.when(moment)
         return f"{self.written(when.date(), 'EEEE d MMMM y')}, {when:%H:%M}"
 
     def brief_date(self, moment: float, now: float) -> str:
         """Beside a name: `lun. 30 nov., 14:32`; of another year with that year, instead of the weekday."""
         if moment <= 0:
             return self.texts.gettext("date inconnue")
-        when = datetime.fromtimestamp(moment, self.zone)
-        same_year = when.year == datetime.fromtimestamp(now, self.zone).year
+        when = self.when(moment)
+        same_year = when.year == self.when(now).year
         return f"{self.written(when.date(), 'EEE d MMM' if same_year else 'd MMM y')}, {when:%H:%M}"
 
     def plain_date(self, moment: float) -> str:
@@ -148,7 +155,7 @@ class Language:
 
     def clock_time(self, moment: float) -> str:
         """`14:32`."""
-        return datetime.fromtimestamp(moment, self.zone).strftime("%H:%M")
+        return self.when(moment).strftime("%H:%M")
 
     def span(self, start: datetime, end: datetime, *, all_day: bool = False) -> str:
         """`mardi 24 novembre 2026, 14:00 – 15:30`; of whole days, the days. Both are aware, `end` excluded."""
@@ -171,7 +178,7 @@ class Language:
 
     def offset(self, moment: float) -> int:
         """Seconds east of Greenwich of the academy's zone at that moment."""
-        offset = datetime.fromtimestamp(moment, self.zone).utcoffset()
+        offset = self.when(moment).utcoffset()
         return int(offset.total_seconds()) if offset else 0
 
     def size(self, octets: int) -> str:

@@ -27,6 +27,8 @@ MAX_PLAIN = 300
 _COMMENT = re.compile(r"\([^()\\]*+(?:\\.[^()\\]*+)*+\)", re.DOTALL)
 _AROUND_COLON = re.compile(r"\s*+:\s*+")
 _EPOCH = date(1970, 1, 1).toordinal()
+_FIRST, _AFTER = (1 - _EPOCH) * 86400, (date.max.toordinal() + 1 - _EPOCH) * 86400
+"""The calendar in UTC: what a zone shifts out of it is no date."""
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _NAMES = tuple(name.capitalize() for name in _MONTHS)
 
@@ -96,7 +98,7 @@ def _moment(
         return None
     offset = _offset(zone)
     instant = (ordinal - _EPOCH) * 86400 + hours * 3600 + minutes * 60 + seconds - offset
-    return Moment(instant, ordinal, offset)
+    return Moment(instant, ordinal, offset) if _FIRST <= instant < _AFTER else None
 
 
 def _offset(zone: str | None) -> int:
