@@ -295,6 +295,15 @@ def mail(
     return text.encode() + body.replace("\n", "\r\n").encode()
 
 
+def pressed_by_enter(html: str, field: str) -> str:
+    """What is done by the Enter key in a field of this name: the first button of its form (HTML, implicit submission)."""
+    form = next(one for one in re.findall(r"<form\b.*?</form>", html, re.DOTALL) if f'name="{field}"' in one)
+    button = re.search(r"<button\b(?![^>]*type=.button)[^>]*>", form)
+    assert button
+    value = re.search(r'value="([^"]*)"', button[0])
+    return value[1] if value else ""
+
+
 def template(folder: Path) -> Path:
     """An empty database with the schema of the day."""
     create_schema(f"sqlite:///{folder / 'mail.db'}", folder)

@@ -19,7 +19,7 @@ from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.upkeep import erasure
 from tests.webui.browser import SIZES, faults_of, let_in, log_in, visiting
-from tests.webui.house import DOMAIN, House, Visitor, mail
+from tests.webui.house import DOMAIN, House, Visitor, mail, pressed_by_enter
 from webui.page import administrators
 
 ORIGIN = Origin("test", "test")
@@ -416,6 +416,17 @@ def link_in(house: House, owner: Principal) -> str:
     found = re.search(r"(/moderation/[0-9a-f]{40})", text)
     assert found
     return found[1]
+
+
+def test_enter_behind_the_reason_of_a_refusal_refuses(house: House, at_home: Visitor, emma: Principal) -> None:
+    """Not: sends the message to the whole list. On the page of an owner, and behind the link in their mail."""
+    address = make(house, "debat", owners=(emma.address,), members=(emma.address,), moderated=True)
+    hold(house, address, "Hors sujet")
+    link = link_in(house, emma)
+    for page in (f"/s/liste/{address}/attente", f"/m/liste/{address}/attente", link):
+        assert pressed_by_enter(at_home.get(page).text, "motif") == "refuser", page
+    deed = {"faire": pressed_by_enter(at_home.text, "motif"), "motif": "hors sujet"}
+    assert "Le message est refusé" in at_home.post(link, deed).text
 
 
 def test_the_link_of_a_former_owner_opens_nothing_and_the_record_names_who_decided(

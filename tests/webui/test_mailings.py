@@ -18,7 +18,7 @@ from mailserver.store.people import schools
 from mailserver.store.people.mailing_lists import lists
 from mailserver.store.queue import mailings
 from mailserver.store.web import webmail
-from tests.webui.house import DOMAIN, House, Visitor
+from tests.webui.house import DOMAIN, House, Visitor, pressed_by_enter
 from tests.webui.test_compose import send
 from webui.page import administrators
 
@@ -150,6 +150,14 @@ def test_it_is_planned_refused_and_what_is_over_cannot_be_done(house: House, peo
     assert "Pas maintenant" in author.get(path).text
     assert owner.post(path, {"faire": "approuver"}).status_code == 422
     assert house.store.read_now(mailings.get, number).state is mailings.State.REFUSED
+
+
+def test_enter_behind_the_reason_of_a_refusal_refuses(house: House, people: list[Principal]) -> None:
+    """Not: lets it leave to everybody."""
+    author, owner = entered(house, people[0]), entered(house, people[1])
+    path = f"/s/envois-en-nombre/{handed_in(house, author, 'Par erreur')}"
+    assert pressed_by_enter(owner.get(path).text, "motif") == "refuser"
+    assert "refusé" in owner.post(path, {"faire": "refuser", "motif": "par erreur"}).text
 
 
 def test_who_may_resume_what_somebody_else_has_stopped(house: House, people: list[Principal]) -> None:
