@@ -130,11 +130,35 @@ def test_login_goes_on_to_our_own_addresses_only(visitor: Visitor, emma: Princip
         ("/s/\\evil.test", "/s/"),
         ("/s/x\r\nSet-Cookie: a=b", "/s/"),
         ("/m/reglages", "/s/"),
+        ("/contacts/carnets", "/contacts/carnets"),
+        ("/listes", "/s/listes"),
+        ("/listes/../admin\\x", "/s/"),
+        ("/agendax", "/s/"),
     ):
         visitor.get("/roundcube")
         data = {"identifiant": emma.login, "mot_de_passe": PASSWORD, "interface": "simple", "suite": wanted}
         assert visitor.post("/connexion", data).url.path == path
         visitor.http.cookies.delete("session")
+
+
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("/listes", "/m/listes"),
+        ("/envois-en-nombre", "/m/envois-en-nombre"),
+        ("/agenda/jour/2026-11-24", "/agenda/jour/2026-11-24"),
+        ("/contacts/carnets", "/contacts/carnets"),
+        ("/archives/nobody%40ac-exemple.fr", "/archives/nobody@ac-exemple.fr"),
+    ],
+)
+def test_what_mail_of_the_service_links_to_opens_after_logging_in(
+    house: House, emma: Principal, address: str, path: str
+) -> None:
+    """Notices, List-Archive and reminders lead to pages without an interface in their address."""
+    visitor = house.visitor()
+    assert visitor.get(address).url.path == "/"
+    data = {"identifiant": emma.login, "mot_de_passe": PASSWORD, "interface": "complet"}
+    assert visitor.post("/connexion", {**data, "suite": visitor.field("suite")}).url.path == path
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,10 @@ from webui.page.context import (
 from webui.page.dispatch import RESCUED
 from webui.page.rendering import NOBODY, READER, redirect
 
-_NEXT = re.compile(r"/(?:[sm]/|compte|bienvenue|admin)[A-Za-z0-9/?=&%._+-]{0,300}")
+_NEXT = re.compile(
+    r"/(?:[sm]/|(?:compte|bienvenue|admin|secretariat|agenda|contacts|listes|archives|envois-en-nombre)(?![^/?]))"
+    r"[A-Za-z0-9/?=&%._@+-]{0,300}"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,18 @@ from webui.account.session import second_step_page, stash
 from webui.account.session.second_step_page import Wish as Wish
 from webui.compose import writing
 from webui.installed.push import browser
-from webui.page.context import BASES, INTERFACE, SESSION, Guest, Services, Visit, drop_cookie, set_cookie
+from webui.page.context import (
+    BASES,
+    COMPLETE,
+    INTERFACE,
+    SESSION,
+    SIMPLE,
+    Guest,
+    Services,
+    Visit,
+    drop_cookie,
+    set_cookie,
+)
 from webui.page.dispatch import session_owner
 from webui.page.flash import done
 from webui.page.rendering import NOBODY, READER, redirect
@@ -22,6 +33,8 @@ from webui.page.rendering import NOBODY, READER, redirect
 log = structlog.get_logger("webui")
 
 YEAR = 365 * 86400
+_OF_THE_OTHER = {SIMPLE: ("/m/", "/agenda"), COMPLETE: ("/s/",)}
+"""Pages that whoever chose this interface is not led to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +123,7 @@ async def _destination(services: Services, guest: Guest, principal: Principal, w
     base = BASES[wish.interface]
     parked = await stash.take(services, guest, principal.account_id)
     if parked is None:
-        wanted = wish.next if wish.next.startswith(("/compte", "/bienvenue", "/admin", f"{base}/")) else ""
+        wanted = "" if wish.next.startswith(_OF_THE_OTHER[wish.interface]) else wish.next
         return redirect(guest, wanted or f"{base}/")
     visit = await _visit(services, guest, principal, wish, token)
     try:
