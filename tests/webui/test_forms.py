@@ -5,6 +5,7 @@ import contextlib
 import http.cookies
 import socket
 import tempfile
+import time
 
 import pytest
 from starlette.requests import Request
@@ -45,6 +46,22 @@ def test_floods_of_parts_are_refused(at_home: Visitor, body: bytes) -> None:
     assert answer.status_code == 400
     assert "Demande incomprise" in answer.text
     assert at_home.get("/s/").status_code == 200
+
+
+@pytest.mark.parametrize("charset", ["punycode", "undefined", "unicode_escape", "utf-7", "'a", "rot13"])
+@pytest.mark.parametrize("where", ["/s/ecrire", "/connexion"])
+def test_forms_are_utf_8_whatever_they_name(at_home: Visitor, charset: str, where: str) -> None:
+    """Browsers name no alphabet. Python knows some that take the square of a text, or make of it what is none."""
+    body = part("texte", b"\\ud800+2AA-" + b"a" * 60_000) + end()
+    kind = {"content-type": f"{MULTIPART['content-type']}; charset={charset}"}
+    begun = time.process_time()
+    answer = at_home.http.post(where, content=body, headers=kind)
+    assert time.process_time() - begun < 5
+    assert answer.status_code == 400, charset
+    body = part("texte", "é".encode()) + end()
+    for name in ("utf-8", '"UTF-8"'):
+        kind = {"content-type": f"{MULTIPART['content-type']}; charset={name}"}
+        assert at_home.http.post(where, content=body, headers=kind).status_code == 403, "no mark of ours"
 
 
 def test_a_plain_form_is_not_as_large_as_one_with_files(at_home: Visitor) -> None:

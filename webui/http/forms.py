@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -247,11 +248,14 @@ async def read(
     Files somewhat over the bound are dropped and the text beside them is kept; a body far over it is not read. With
     `keep` false no file is kept, nor written anywhere. Raises BadSyntax, Refused(TOO_BIG), Temporary.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    said = request.headers.get("content-type", "")
+    kind = said.partition(";")[0].strip().lower()
     bound = _bound(max_file_octets if kind == "multipart/form-data" else 0, max_plain_octets)
     _announced(request, bound)
     parser: FormParser | MultiPartParser
     if kind == "multipart/form-data":
+        if not _is_utf_8(said):
+            raise BadSyntax("Forms are in UTF-8")
         parts = _bounded(request, bound, held.arriving.add)
         parser = _Parts(request, parts, MAX_FILES if max_file_octets else 0, held, keep=keep)
     elif kind in ("application/x-www-form-urlencoded", ""):
@@ -270,6 +274,13 @@ async def read(
     except ClientDisconnect:
         raise BadSyntax("The form did not arrive whole") from None
     return _form(parsed.multi_items(), max_file_octets if keep else 0)
+
+
+def _is_utf_8(content_type: str) -> bool:
+    """Browsers name no alphabet of a form (HTML, multipart/form-data encoding algorithm), and the parser believes any
+    that Python knows: some take the square of a text's length, some make of it what is none."""
+    _, parameters = parse_options_header(content_type)
+    return parameters.get(b"charset", b"utf-8").lower() in (b"utf-8", b"utf8")
 
 
 class _Parts(MultiPartParser):
