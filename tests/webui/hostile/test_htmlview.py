@@ -119,7 +119,7 @@ def test_styles_take_no_longer_for_what_is_in_them() -> None:
 
 @pytest.mark.parametrize("name", ["margin", "margin-left", "MARGIN-TOP", "text-indent"])
 def test_nothing_leaves_its_place(name: str) -> None:
-    for value in ("-1px", "0 -9px", "0 - 3em", "calc-2px"):
+    for value in ("-1px", "0 -9px", "0 - 3em", "calc-2px", "-.9e3px", "0 -.5e3px"):
         style = f"color: red; {name}: {value}; padding: 1px"
         done = html_view.clean(f'<p style="{style}">x</p>', inline).html.lower()
         assert "color" in done

@@ -75,7 +75,7 @@ _FOLLOWED = re.compile(r"\s*(?:https?|mailto|tel):", re.IGNORECASE)
 """What a link may lead to: never to a page of ours by a short address, which the reader could not tell from a word."""
 _CALL = re.compile(r"(?:rgb|rgba|hsl|hsla)\([0-9\s.,%/deg]*\)", re.IGNORECASE)
 _SHIFTS = re.compile(r"margin|text-indent", re.IGNORECASE)
-_NEGATIVE = re.compile(r"-\s*+[0-9]")
+_NEGATIVE = re.compile(r"-\s*+\.?[0-9]")
 
 
 @dataclass(frozen=True, slots=True)
