@@ -125,7 +125,9 @@ def test_closing_one_session_is_on_record(house: House, visitor: Visitor) -> Non
 
 
 @pytest.mark.parametrize("digits", [19, 30, 5000])
-@pytest.mark.parametrize("path", ["/s/message/{}", "/m/dossier/{}", "/secretariat/code/{}", "/m/listes/{}"])
+@pytest.mark.parametrize(
+    "path", ["/s/message/{}", "/m/dossier/{}", "/secretariat/code/{}", "/m/listes/{}", "/m/liste/x/messages/{}"]
+)
 def test_numbers_that_no_key_has(house: House, at_home: Visitor, path: str, digits: int) -> None:
     for visitor in (at_home, house.visitor()):
         assert visitor.get(path.format("9" * digits)).status_code == 404

@@ -285,7 +285,7 @@ def _lists(doors: Doors) -> Sequence[BaseRoute]:
         Route("/liste/{address}", visit(owned.change, files=True), methods=["POST"]),
         Route("/liste/{address}/messages", visit(posts.show_posts), methods=["GET"]),
         Route("/liste/{address}/messages", visit(posts.send_again), methods=["POST"]),
-        Route("/liste/{address}/messages/{post:int}", visit(posts.show_post), methods=["GET"]),
+        Route("/liste/{address}/messages/{post:key}", visit(posts.show_post), methods=["GET"]),
         Route("/liste/{address}/archives", visit(archives.show_archive)),
         Route("/liste/{address}/archives/{post:key}", visit(archives.show_post), methods=["GET"]),
         Route("/liste/{address}/archives/{post:key}", visit(archives.remove), methods=["POST"]),
