@@ -102,6 +102,18 @@ def test_what_a_client_writes_is_shown_and_what_it_says_beside_is_kept(
     assert "Avant-hier" in page.get("/agenda/taches").text
 
 
+def test_a_task_with_an_address_that_is_none_hides_no_other(
+    page: Visitor, client: Client, today: datetime.date
+) -> None:
+    """Whoever shares a list, or writes in one, writes what they like: a link is only looked at."""
+    client.list.save_todo(text("a", "Adresse cassée", f"DUE;VALUE=DATE:{today:%Y%m%d}\nURL:https://[x/m/message/1\n"))
+    assert sections(page.get("/agenda/taches").text) == {"À faire": ["Adresse cassée"]}
+    for address in (f"/agenda/jour/{today}", f"/agenda/mois/{today}", "/agenda/a-rendre"):
+        assert page.get(address).status_code == 200, address
+    act(page, "Adresse cassée", "cocher")
+    assert sections(page.text) == {"": ["Adresse cassée"]}
+
+
 def test_a_task_that_recurs_is_there_once_and_goes_on(page: Visitor, client: Client, today: datetime.date) -> None:
     first = today - 2 * DAY
     rule = f"DTSTART;VALUE=DATE:{first:%Y%m%d}\nDUE;VALUE=DATE:{first:%Y%m%d}\nRRULE:FREQ=WEEKLY;COUNT=3\n"

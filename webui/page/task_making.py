@@ -2,12 +2,12 @@
 
 import asyncio
 import datetime
-from urllib.parse import urlsplit
 
 from mailserver.calendars import tasks
 from mailserver.calendars.icalendar import reading
 from mailserver.calendars.own import own_tasks
 from mailserver.calendars.tasks import TaskDraft
+from webui.http.forms import positive
 from webui.page.context import Services, Visit
 
 LETTER = "/m/message/"
@@ -30,8 +30,7 @@ def address_of(services: Services, message_id: int) -> str:
 
 
 def letter_of(services: Services, link: str) -> int:
-    """The letter that a link of ours leads to, 0 for none."""
-    parts = urlsplit(link) if link.isascii() and link.isprintable() else urlsplit("")
-    number = parts.path.removeprefix(LETTER)
-    ours = link == address_of(services, int(number)) if number.isdigit() and len(number) < 18 else False
-    return int(number) if ours else 0
+    """The letter that a link of ours leads to, 0 for none. Whoever writes in a list links what they like, also what
+    is no address."""
+    number = positive(link.rpartition("/")[2])
+    return number if number and link == address_of(services, number) else 0
