@@ -323,6 +323,8 @@ def test_suspending_resuming_and_their_rows(house: House, console: Visitor, phon
     console.post(path, {"faire": "rouvrir"})
     assert "Compte rouvert" in console.text
     assert acts(house, Action.RESUMED, person.account_id)
+    endless = console.post(path, {"faire": "suspendre", "motif": "Sans fin", "fin": "9999-12-31"})
+    assert "Ce n’est pas un jour" in endless.text
     assert console.post(path, {"faire": "rouvrir"}).status_code == 422
     assert console.post(path, {"faire": "autre"}).status_code == 422
 

@@ -157,6 +157,6 @@ def day(visit: Visit, text: str, *, end: bool = False) -> int:
         return 0
     try:
         when = datetime.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=visit.language.zone)
-    except ValueError:
+        return int((when + datetime.timedelta(days=1 if end else 0)).timestamp())
+    except (ValueError, OverflowError):
         raise _Fault(visit._("Ce n’est pas un jour : écrivez-le comme 2026-12-31.")) from None
-    return int((when + datetime.timedelta(days=1 if end else 0)).timestamp())
