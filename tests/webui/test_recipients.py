@@ -88,3 +88,16 @@ def test_pupils_find_no_more_than_they_may_see(house: House) -> None:
     visitor.get("/s/ecrire")
     visitor.post("/s/ecrire", form(visitor, a="adulte", faire="verifier"))
     assert bool(seen) == ("n’est pas dans l’annuaire" not in visitor.text)
+
+
+def test_a_choice_that_was_made_up_names_nobody_new(house: House, browser: Visitor) -> None:
+    """What a page offers are people whom its reader may know of; its form may say any identifier."""
+    hidden, known = house.person("Ombeline", "Cachottier", hidden=True), house.person("Raoul", "Visible")
+    browser.get("/s/ecrire")
+    chosen = [f"a:{hidden.login}:x", f"a:{known.login}:y"]
+    browser.post("/s/ecrire", {**form(browser, a="x, y", faire="verifier"), "choix": chosen})
+    assert known.address in browser.text
+    assert hidden.address not in browser.text
+    assert "Ombeline" not in browser.text
+
+

@@ -12,7 +12,7 @@ from mailserver.store.web.webmail import compose_data
 from mailserver.store.web.webmail.compose_data import ComposeData
 from webui.compose.addressing import identities
 from webui.compose.addressing.identities import Identity
-from webui.compose.addressing.recipients import Field, Question, look
+from webui.compose.addressing.recipients import Field, Question, identified, look
 from webui.compose.addressing.send_checks import Doubt
 from webui.compose.message import message_form, quotation, send_times, signatures
 from webui.compose.message.message_form import Enclosed, Letter
@@ -208,7 +208,7 @@ async def with_choices(services: Services, visit: Visit, letter: Letter) -> Lett
     for chosen in visit.form.every("choix")[:50]:
         name, _, rest = chosen.partition(":")
         login, _, typed = rest.partition(":")
-        principal = await services.directory.find(login)
+        principal = await identified(services, visit, login)
         if name in fields and principal is not None and typed in fields[name]:
             fields[name] = fields[name].replace(typed, message_form.listed([message_form.author(principal)]), 1)
     return replace(letter, to=fields["a"], cc=fields["cc"], bcc=fields["cci"])

@@ -12,7 +12,7 @@ from mailserver.store.mail import access, mailboxes
 from mailserver.store.mail.access import ANYONE, GROUP, Rights, Viewer
 from mailserver.store.mail.access.rights import WORDS, write
 from mailserver.store.web import webmail
-from webui.compose.addressing.recipients import spoken
+from webui.compose.addressing.recipients import identified, spoken
 from webui.page.context import Services, Visit
 from webui.page.flash import done
 from webui.page.rendering import redirect
@@ -68,7 +68,7 @@ async def _share(services: Services, visit: Visit, identifier: str, taken: bool,
         return Share(identifier, visit._("tout le monde"), True, role, write(rights), taken)
     if identifier.startswith(GROUP):
         return Share(identifier, identifier.removeprefix(GROUP), True, role, write(rights), taken)
-    person = await services.directory.find(identifier)
+    person = await identified(services, visit, identifier)
     name = f"{person.name} ({person.address})" if person is not None else identifier
     return Share(identifier, name, False, role, write(rights), taken)
 

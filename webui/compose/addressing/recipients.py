@@ -87,7 +87,7 @@ async def _recognise(services: Services, visit: Visit, typed: str) -> Correspond
     if "@" in typed:
         return await _address(services, visit, typed)
     _ = visit._
-    principal = await _identified(services, visit, typed)
+    principal = await identified(services, visit, typed)
     if principal is not None:
         return Correspondent(principal.name, principal.address)
     if len(typed) < 2:
@@ -107,8 +107,9 @@ async def _recognise(services: Services, visit: Visit, typed: str) -> Correspond
     return Question(typed, why, tuple(matches[:MAX_CHOICES]))
 
 
-async def _identified(services: Services, visit: Visit, typed: str) -> Principal | None:
-    """Whose identifier this is, if the person may know of them: an identifier must not tell a hidden name."""
+async def identified(services: Services, visit: Visit, typed: str) -> Principal | None:
+    """Whose identifier this is, if the person may know of them: an identifier must not tell a hidden name. Raises
+    Temporary."""
     principal = await services.directory.find(typed) if " " not in typed else None
     if principal is None:
         return None
