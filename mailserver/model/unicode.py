@@ -21,6 +21,8 @@ _UNSEEN = (
 )
 _INVISIBLE = re.compile(_UNSEEN)
 """Control characters, what is there and not seen, marks of direction, which show `exe.gpj` for `jpg.exe`; tags."""
+_CONTROLS = frozenset(("Cc", "Cs", "Zl", "Zp"))
+"""Categories of what cuts a line, or is no character."""
 _EUROPEAN = "A-Za-z\u00c0-\u024f\u0370-\u052f"
 _WITHIN_WORD = re.compile(f"[{_EUROPEAN}](?!\ufffd){_UNSEEN}+[{_EUROPEAN}]")
 """Other writing needs some of them between letters. U+FFFD stands for what was broken on its way."""
@@ -63,6 +65,11 @@ def normalize(form: Form, text: str) -> str:
     if _FOREIGN.search(text):
         text = _run().sub(rf"\1{JOINER}", text)
     return unicodedata.normalize(form, text)
+
+
+def has_controls(text: str) -> bool:
+    """True for control characters, ends of lines, halves of surrogate pairs: what no name has."""
+    return any(unicodedata.category(char) in _CONTROLS for char in text)
 
 
 def strip_invisible(text: str) -> str:

@@ -216,6 +216,16 @@ def test_a_folder_that_is_gone_is_said(house: House, rose: Principal, home: Visi
     assert "contient sorties, ranger dans Sorties" in sentences(home)[0]
 
 
+@pytest.mark.parametrize("name", ["Famille 👨\u200d👩\u200d👧", "Conseil\u00a0: 6e B", "Cours "])
+def test_every_name_that_a_folder_has_is_one_for_rules(house: House, rose: Principal, home: Visitor, name: str) -> None:
+    """As phones and programs make them: with joined pictures, a no-break space, a space at the end."""
+    says(home, ("objet-contient", "sortie"), dossier=folder(house, rose, name))
+    (said,) = sentences(home)
+    assert said.startswith(f"Quand l’objet contient sortie, ranger dans {name.strip()}")
+    house.deliver(rose, mail("La sortie"))
+    assert house.subjects(rose, name) == ["La sortie"]
+
+
 def test_what_somebody_chose_is_bold_and_nothing_of_it_is_markup(home: Visitor) -> None:
     says(home, ("objet-contient", "<b>a</b> & {x}"), suivre=1)
     assert "<b>&lt;b&gt;a&lt;/b&gt; &amp; {x}</b>" in home.get(PAGE).text

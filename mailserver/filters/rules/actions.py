@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from mailserver.filters.rules.quoting import Faulty, Part, check_line, quoted, strings
+from mailserver.filters.rules.quoting import Faulty, Part, quoted, strings
 from mailserver.model.account.preferences import KEYWORD
+from mailserver.model.unicode import has_controls
 from mailserver.texts.text import Text
 
 MAX_FOLDER = 1000
@@ -23,7 +24,8 @@ class Folder:
     use: str = ""
 
     def __post_init__(self) -> None:
-        check_line(self.name, MAX_FOLDER)
+        if not 0 < len(self.name) <= MAX_FOLDER or has_controls(self.name):  # what a mailbox can be called, no less
+            raise Faulty(Text("Ce dossier n’existe pas."))
         if self.use and (self.use not in USES or self.object_id):
             raise Faulty(Text("Ce dossier n’existe pas."))
         if len(self.object_id) > _IDENTIFIER or not (self.object_id or "F").isalnum():

@@ -4,7 +4,6 @@ Names are Unicode text with "/" between levels. INBOX is always upper case and i
 mailbox that has children leaves them (RFC 3501 section 6.3.4 lets the name vanish).
 """
 
-import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +24,7 @@ from sqlalchemy import (
 )
 
 from mailserver.model.errors import Reason, Refused
-from mailserver.model.unicode import normalize
+from mailserver.model.unicode import has_controls, normalize
 from mailserver.store.engine.given_rows import given_rows, insert_missing, packed
 from mailserver.store.engine.statements import ManyStatement, Statement, Tx
 from mailserver.store.mail import deletions
@@ -382,7 +381,7 @@ def check_name(name: str) -> str:
         raise Refused(Reason.INVALID, "A mailbox name needs text at every level")
     if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME or len(levels) > MAX_DEPTH:
         raise Refused(Reason.INVALID, "Mailbox name is too long")
-    if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in name):
+    if has_controls(name):
         raise Refused(Reason.INVALID, "Mailbox name has control characters")
     return name
 

@@ -14,6 +14,7 @@ from mailserver.filters.sieve.machine import Machine, Phrase, Step
 from mailserver.filters.sieve.script import ANYWHERE
 from mailserver.model import address
 from mailserver.model.errors import BadSyntax
+from mailserver.model.unicode import has_controls
 from mailserver.texts.text import Text
 
 COPY = Tag("copy", extension="copy")
@@ -45,7 +46,7 @@ def mailbox_name(compiler: Compiler, words: Words) -> Phrase:
 
 def is_mailbox(name: str) -> bool:
     """Whether a mailbox could have this name; whether it exists is for the host to say."""
-    return 0 < len(name) <= MAX_MAILBOX and name.isprintable() and bool(name.strip())
+    return 0 < len(name) <= MAX_MAILBOX and not has_controls(name)
 
 
 def special_use(compiler: Compiler, call: Call) -> Phrase:
