@@ -846,6 +846,16 @@ def test_health_and_overview(house: House, console: Visitor, phone: Phone) -> No
     opened(console, house, phone, "/admin?lang=fr")
 
 
+def test_one_message_is_said_as_one(house: House, console: Visitor, phone: Phone) -> None:
+    person = house.person("Léa", "Seule")
+    house.deliver(person, mail("La seule"))
+    path = f"/admin/comptes/{person.account_id}"
+    assert ", 1 message</p>" in opened(console, house, phone, path)
+    house.deliver(person, mail("La deuxième"))
+    assert ", 2 messages</p>" in opened(console, house, phone, path)
+    assert not re.search(r"\b1 [a-zé]+s\b", re.sub("<[^>]+>", " ", opened(console, house, phone, "/admin")))
+
+
 def test_one_search_finds_accounts_schools_lists_and_boxes(house: House, console: Visitor, phone: Phone) -> None:
     house.person("Zoé", "Rechercheuse", uai=UAI)
     namesake = house.person("Zoé", "Rechercheuse", uai=UAI)

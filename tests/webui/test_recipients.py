@@ -99,5 +99,3 @@ def test_a_choice_that_was_made_up_names_nobody_new(house: House, browser: Visit
     assert known.address in browser.text
     assert hidden.address not in browser.text
     assert "Ombeline" not in browser.text
-
-

@@ -109,8 +109,12 @@ async def _bring_items_back(services: Services, visit: Visit) -> Response:
 def _full(visit: Visit, back: BroughtBack) -> str:
     if not back.count:
         return visit._("Rien n’est remis : la boîte n’a plus assez de place. Supprimez d’abord d’autres messages.")
-    told = visit._("{n} messages sont remis, puis la boîte n’a plus eu assez de place.")
-    return told.format(n=visit.language.number(back.count))
+    told = visit.language.texts.ngettext(
+        "%(n)s message est remis, puis la boîte n’a plus eu assez de place.",
+        "%(n)s messages sont remis, puis la boîte n’a plus eu assez de place.",
+        back.count,
+    )
+    return told % {"n": visit.language.number(back.count)}
 
 
 def _asked(visit: Visit) -> dict[str, str | int]:

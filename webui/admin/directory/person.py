@@ -122,16 +122,11 @@ async def show_person(services: Services, visit: Visit, fault: str = "") -> Resp
     devices = await services.login.devices.listing(principal.account_id)
     language, _ = visit.language, visit._
     limits = await services.store.read(messages.quota, principal.account_id, Quota.of(services.settings.limits))
-    space = _("%(used)s, %(count)s messages") % {
-        "used": language.size(facts.used),
-        "count": language.number(facts.messages),
-    }
+    used = language.size(facts.used)
     if limits.octets:
-        space = _("%(used)s sur %(quota)s, %(count)s messages") % {
-            "used": language.size(facts.used),
-            "quota": language.size(limits.octets),
-            "count": language.number(facts.messages),
-        }
+        used = _("%(used)s sur %(limit)s") % {"used": used, "limit": language.size(limits.octets)}
+    said = language.texts.ngettext("%(size)s, %(n)s message", "%(size)s, %(n)s messages", facts.messages)
+    space = said % {"size": used, "n": language.number(facts.messages)}
     page = PersonPage(
         top=top(visit, "comptes", fault),
         account_id=principal.account_id,
@@ -145,7 +140,7 @@ async def show_person(services: Services, visit: Visit, fault: str = "") -> Resp
         quota=limits.octets,
         space=space,
         own_quota=str(standing.quota >> 20) if standing.quota >= 0 else "",
-        factor=_("activée le %(day)s, %(n)s codes de secours restants")
+        factor=_("activée le %(day)s ; codes de secours restants : %(n)s")
         % {"day": language.plain_date(factor.since), "n": factor.codes_left}
         if factor.is_on
         else "",

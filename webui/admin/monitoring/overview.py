@@ -168,14 +168,15 @@ def _is_late(visit: Visit, queue: State) -> bool:
 
 
 def _figures(visit: Visit, facts: Facts) -> tuple[Figure, ...]:
-    _, number = visit._, visit.language.number
+    _, number, ngettext = visit._, visit.language.number, visit.language.texts.ngettext
     sums = {step: _sum(visit, facts.measured, step.value) for step in Step}
     queue = facts.queue
     waits = (
         _("le plus ancien : %(since)s") % {"since": since(visit, queue.oldest)} if queue.rows else _("Rien n’attend.")
     )
     if queue.held:
-        waits = _("dont %(n)s retenus, %(rest)s") % {"n": number(queue.held), "rest": waits}
+        held = ngettext("dont %(n)s retenu, %(rest)s", "dont %(n)s retenus, %(rest)s", queue.held)
+        waits = held % {"n": number(queue.held), "rest": waits}
     delivered, failed = sums[Step.SENT], sums[Step.FAILED]
     share = _("%(n)s %% remis ailleurs") % {"n": number(100 * delivered // (delivered + failed or 1))}
     return (
@@ -200,7 +201,7 @@ def _figures(visit: Visit, facts: Facts) -> tuple[Figure, ...]:
             facts,
             Step.FAILED,
             _("Remises en échec depuis 24 h"),
-            _("%(n)s différées") % {"n": number(sums[Step.DEFERRED])},
+            ngettext("%(n)s différée", "%(n)s différées", sums[Step.DEFERRED]) % {"n": number(sums[Step.DEFERRED])},
         ),
     )
 
@@ -257,7 +258,8 @@ def _facts_as_conditions(visit: Visit, facts: Facts, free: int, total: int) -> I
     yield Condition(_("Disque"), room, Grade.WARNING if full else Grade.OK, "/admin/sante")
     mail = _last(facts.measured, MAIL)
     if mail is not None:
-        text = _("%(size)s, %(n)s messages") % {"size": language.size(mail.octets), "n": language.number(mail.count)}
+        said = language.texts.ngettext("%(size)s, %(n)s message", "%(size)s, %(n)s messages", mail.count)
+        text = said % {"size": language.size(mail.octets), "n": language.number(mail.count)}
         yield Condition(_("Courrier conservé"), text, Grade.OK, "/admin/mesures")
     accounts = _last(facts.measured, ACCOUNTS)
     if accounts is not None:
