@@ -249,6 +249,21 @@ def test_language_is_chosen_and_kept(visitor: Visitor) -> None:
     assert "Sign in" in visitor.get("/", headers={"accept-language": "en-GB,en;q=0.9,fr;q=0.5"}).text
 
 
+def test_another_language_leads_no_less_to_what_was_asked_for(house: House, emma: Principal, visitor: Visitor) -> None:
+    visitor.get("/agenda/jour/2026-11-24")
+    (english,) = visitor.links(r"^\?.*lang=en")
+    visitor.get(str(visitor.http.base_url.join(f"/{english}")))
+    assert "Sign in" in visitor.text
+    assert visitor.links(r"^\?") == ["?suite=%2Fagenda%2Fjour%2F2026-11-24&lang=fr"]
+    data = {
+        "identifiant": emma.login,
+        "mot_de_passe": PASSWORD,
+        "interface": "complet",
+        "suite": visitor.field("suite"),
+    }
+    assert visitor.post("/connexion", data).url.path == "/agenda/jour/2026-11-24"
+
+
 def test_the_language_of_the_pages_at_the_login_is_that_of_mail_to_the_person(house: House, visitor: Visitor) -> None:
     """Until one is chosen."""
     person = house.person("Rosa", "Parlante")

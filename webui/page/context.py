@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -184,6 +185,11 @@ class Guest:
     def query(self, name: str) -> str:
         """A parameter of the address, empty when absent."""
         return self.request.query_params.get(name, "").replace("\0", "")[:1000]
+
+    def in_language(self, code: str) -> str:
+        """The parameters of this address, for the same page in a language."""
+        kept = [(name, value) for name, value in self.request.query_params.multi_items() if name != "lang"]
+        return urlencode([*kept, ("lang", code)])
 
     def cookie(self, name: str) -> str:
         """A cookie of ours."""
