@@ -249,6 +249,21 @@ def test_language_is_chosen_and_kept(visitor: Visitor) -> None:
     assert "Sign in" in visitor.get("/", headers={"accept-language": "en-GB,en;q=0.9,fr;q=0.5"}).text
 
 
+def test_the_language_that_somebody_chose_is_that_of_pages_without_a_session(house: House) -> None:
+    """On a browser that prefers another: the help, a page that is none; but not on a shared computer."""
+    person = house.person("Rosa", "Lectrice")
+    house.store.write_now(sessions.revise_preferences, person.account_id, {"language": "en"})
+    at_home, abroad = house.visitor(), house.visitor()
+    at_home.log_in(person.login)
+    assert "Page not found" in at_home.get("/s/nowhere").text
+    assert 'lang="en"' in at_home.get("/aide").text.partition("<head")[0]
+    abroad.get("/login")
+    data = {"identifiant": person.login, "mot_de_passe": PASSWORD, "interface": "simple", "partage": "1"}
+    assert 'lang="en"' in abroad.post("/connexion", data).text.partition("<head")[0]
+    abroad.http.cookies.delete("session")
+    assert 'lang="fr"' in abroad.get("/").text.partition("<head")[0]
+
+
 def test_another_language_leads_no_less_to_what_was_asked_for(house: House, emma: Principal, visitor: Visitor) -> None:
     visitor.get("/agenda/jour/2026-11-24")
     (english,) = visitor.links(r"^\?.*lang=en")

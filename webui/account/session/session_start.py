@@ -18,6 +18,7 @@ from webui.page.context import (
     BASES,
     COMPLETE,
     INTERFACE,
+    LANGUAGE,
     SESSION,
     SIMPLE,
     Guest,
@@ -71,19 +72,25 @@ async def admit(services: Services, guest: Guest, principal: Principal, wish: Wi
     lifetime = web.shared_session_minutes * 60 if wish.shared else web.session_hours * 3600
     token = await open_session(services, guest, principal, lifetime, wish.interface)
     await browser.left(services, guest, principal.account_id)
-    await _note_language(services, guest, principal)
+    language = await _note_language(services, guest, principal)
     response = await _destination(services, guest, principal, wish, token)
     set_cookie(response, guest, SESSION, token)
     if not wish.shared:
         set_cookie(response, guest, INTERFACE, wish.interface, seconds=YEAR)
+        if language:  # for the help, and whatever else asks for no session
+            set_cookie(response, guest, LANGUAGE, language, seconds=YEAR)
     return response
 
 
-async def _note_language(services: Services, guest: Guest, principal: Principal) -> None:
-    """Mail of the service's own is written in the language of the pages, while the person has chosen none."""
+async def _note_language(services: Services, guest: Guest, principal: Principal) -> str:
+    """Mail of the service's own is written in the language of the pages, while the person has chosen none.
+
+    Returns the one that they have chosen, empty for none.
+    """
     known, spoken = await services.store.read(stored_preferences.preferences, principal.account_id), guest.language.code
     if not known.language and known.spoken != spoken:
         await services.store.write(stored_preferences.revise_preferences, principal.account_id, {"spoken": spoken})
+    return known.language
 
 
 async def open_session(services: Services, guest: Guest, principal: Principal, lifetime: int, interface: str) -> str:
