@@ -296,7 +296,7 @@ def mail(
 
 
 def pressed_by_enter(html: str, field: str) -> str:
-    """What is done by the Enter key in a field of this name: the first button of its form (HTML, implicit submission)."""
+    """What the Enter key does in a field of this name: the first button of its form (HTML, implicit submission)."""
     form = next(one for one in re.findall(r"<form\b.*?</form>", html, re.DOTALL) if f'name="{field}"' in one)
     button = re.search(r"<button\b(?![^>]*type=.button)[^>]*>", form)
     assert button

@@ -172,7 +172,7 @@ def test_sharing_by_role_is_what_imap_sees(house: House, person: Principal, brow
 
 
 def test_sharing_tells_no_name_that_the_directory_keeps(house: House, visitor: Visitor, marc: Principal) -> None:
-    """Identifiers can be guessed one after another: with whom a folder is shared is named to whoever may know of them."""
+    """Identifiers can be guessed one after another: whom a folder is shared with is named to who may know of them."""
     pupil, other = house.person("Tom", "Petit", Role.PUPIL), house.person("Lou", "Cachée", Role.PUPIL)
     visitor.log_in(pupil.login)
     box = make(house, visitor, pupil, "À deux")
