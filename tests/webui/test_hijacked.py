@@ -389,7 +389,7 @@ def test_codes_that_a_thief_made_for_others_open_nothing(house: House, console: 
     opened(console, house, phone, path)
     text = console.post(path, {"faire": "securiser", "verifie": "oui"}).text
     assert codes() == [False, True]
-    assert re.search(r"retenus\. Codes donnés à d’autres depuis 48 heures, annulés\s: 1\.", text)
+    assert re.search(r"retenus\s: \d+\. Codes donnés à d’autres depuis 48 heures, annulés\s: 1\.", text)
     assert opened_since.login in text
     console.post(path, {"faire": "annuler"})
     assert codes() == [True, True]

@@ -252,7 +252,7 @@ def test_language_is_chosen_and_kept(visitor: Visitor) -> None:
 def test_the_language_that_somebody_chose_is_that_of_pages_without_a_session(house: House) -> None:
     """On a browser that prefers another: the help, a page that is none; but not on a shared computer."""
     person = house.person("Rosa", "Lectrice")
-    house.store.write_now(sessions.revise_preferences, person.account_id, {"language": "en"})
+    house.store.write_now(stored_preferences.revise_preferences, person.account_id, {"language": "en"})
     at_home, abroad = house.visitor(), house.visitor()
     at_home.log_in(person.login)
     assert "Page not found" in at_home.get("/s/nowhere").text
