@@ -4,11 +4,15 @@ Of a list psycopg makes a text, whose type is another one as its numbers grow: e
 """
 
 import struct
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
+from sqlalchemy import BigInteger, ColumnElement, LargeBinary, Text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
 
 
 class Numbers(list[int]):
@@ -21,6 +25,21 @@ class Texts(list[str | None]):
 
 class Octets(list[bytes | None]):
     """Of any kind."""
+
+
+def type_of(column: ColumnElement[Any]) -> postgresql.ARRAY[Any]:
+    """Of the array of values that a column is compared with. A text of any length: one that is too long is not cut."""
+    kinds: tuple[TypeEngine[Any], ...] = (BigInteger(), Text(), LargeBinary())
+    return postgresql.ARRAY(next(kind for kind in kinds if kind.python_type is column.type.python_type))
+
+
+def array_of(values: Sequence[Any]) -> Numbers | Texts | Octets:
+    """Values of one kind: integers, texts or octets. A text with NUL, which no row has, is left out."""
+    if isinstance(values[0], int):
+        return Numbers(values)
+    if isinstance(values[0], str):
+        return Texts([text for text in values if "\0" not in text])
+    return Octets(values)
 
 
 _NULL = struct.pack(">i", -1)

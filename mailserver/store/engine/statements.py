@@ -9,11 +9,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, CursorResult, Executable, Select, Table, bindparam
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Executable,
+    Select,
+    Table,
+    bindparam,
+    func,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailserver.foundation.changes import Change
 from mailserver.model.clock import Clock
+from mailserver.store.engine import arrays
 from mailserver.store.engine.memory import Memory
 
 Row = tuple[Any, ...]
@@ -84,18 +95,22 @@ class Statement:
 class ManyStatement:
     """A SELECT about many values of one column, for the hot paths.
 
-    Compiled for a few lengths of the IN list; a shorter list is filled up by repeating its last value.
+    Compiled for a few lengths of the IN list; a shorter list is filled up by repeating its last value. On PostgreSQL a
+    long list is one array: of a thousand values it would make no plan that it keeps, or one that reads the whole table.
     """
 
     LENGTHS = (1, 16, 128, 1000)
+    LISTED = 16
+    """Of an array that it does not know yet PostgreSQL supposes ten values; fewer it would plan anew each time."""
     _NAMES = tuple([f"in{number}" for number in range(LENGTHS[-1])])
 
-    __slots__ = ("_by_length", "_column", "_query")
+    __slots__ = ("_array", "_by_length", "_column", "_query")
 
     def __init__(self, query: Select[Any], column: ColumnElement[Any]) -> None:
         self._query = query
         self._column = column
         self._by_length: dict[int, Statement] = {}
+        self._array: Statement | None = None
 
     def _about(self, length: int) -> Statement:
         """Made when it is first asked for: most commands need none of the long ones."""
@@ -105,12 +120,21 @@ class ManyStatement:
             known = self._by_length[length] = Statement(self._query.where(self._column.in_(values)))
         return known
 
+    def _about_array(self) -> Statement:
+        if self._array is None:
+            values: BindParameter[Any] = bindparam("among", type_=arrays.type_of(self._column))
+            self._array = Statement(self._query.where(self._column == func.any(values)))
+        return self._array
+
     def rows(self, tx: "Tx", values: Sequence[Any], **params: Any) -> list[Row]:
         """The rows of all these values, in no order."""
         found: list[Row] = []
         longest = self.LENGTHS[-1]
         for start in range(0, len(values), longest):
             part = values[start : start + longest]
+            if len(part) > self.LISTED and tx.dialect != "sqlite":
+                found += tx.all(self._about_array(), **params, among=arrays.array_of(part))
+                continue
             length = next(length for length in self.LENGTHS if length >= len(part))
             filled = [*part, *[part[-1]] * (length - len(part))]
             found += tx.all(self._about(length), **params, **dict(zip(self._NAMES, filled, strict=False)))

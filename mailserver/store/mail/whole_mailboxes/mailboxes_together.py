@@ -30,13 +30,18 @@ def _each() -> Statement:
 
 
 _EACH = _each()
+_FEWEST = 10
+"""So many PostgreSQL supposes in an array that it does not know yet: for fewer it would make a plan each time, which
+takes it longer than to find them."""
 
 
 def get_each(tx: Tx, wanted: Sequence[tuple[int, str]]) -> list[Mailbox | Refused]:
     """Mailboxes by account and name, each as `mailboxes.get` would return it, or raise."""
     if tx.dialect == "sqlite" or len(wanted) == 1:
         return [_get_or_refusal(tx, account_id, name) for account_id, name in wanted]
-    accounts, names = Numbers([one[0] for one in wanted]), Texts([_known_as(one[1]) for one in wanted])
+    nobody = max(0, _FEWEST - len(wanted))
+    accounts = Numbers([*[one[0] for one in wanted], *[0] * nobody])
+    names = Texts([*[_known_as(one[1]) for one in wanted], *[None] * nobody])
     found: list[Mailbox | Refused] = [Refused(Reason.NO_SUCH_MAILBOX, "No such mailbox") for _ in wanted]
     for nth, *row in tx.all(_EACH, accounts=accounts, names=names):
         found[nth - 1] = Mailbox(*row)
