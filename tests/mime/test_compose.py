@@ -140,6 +140,36 @@ def test_attached_message_that_cannot_travel_is_octets() -> None:
     assert b"8bit" in attachment_part(Attachment("x.eml", "message/rfc822", b"Subject: x\n\n\xe9\n")).header
 
 
+@pytest.mark.parametrize(
+    ("kind", "written"),
+    [
+        ("message/delivery-status", b"application/octet-stream"),
+        ("message/feedback-report", b"application/octet-stream"),
+        ("message/partial", b"application/octet-stream"),
+        ("multipart/mixed", b"application/octet-stream"),
+        ("Message/RFC822", b"message/rfc822"),
+        ("message/global", b"message/global"),
+    ],
+)
+def test_no_composite_type_is_encoded(kind: str, written: bytes) -> None:
+    """RFC 2045 section 6.4: whoever reads base64 under a type of message reads letters without sense."""
+    part = attachment_part(Attachment("x", kind, b"Subject: x\n\ny\n"))
+    assert part.header.startswith(b"Content-Type: " + written)
+    assert (b"base64" in part.header) == (written == b"application/octet-stream")
+
+
+@pytest.mark.parametrize("identifier", ["<" + "a" * 990 + "@x>", "<" + "a" * 970 + "@x>", "<clé@x>", "<a@x>"])
+def test_message_ids_that_no_header_can_say_are_left_out(identifier: str) -> None:
+    """Those of others may be too long for a line, or not in ASCII: what answers them leaves all the same."""
+    octets = build(message(in_reply_to=identifier, references=("<zero@x>", identifier)))
+    check_lines(octets)
+    assert octets.partition(b"\r\n\r\n")[0].isascii()
+    parsed = read(octets)
+    is_said = len(identifier) < 985 and identifier.isascii()
+    assert parsed["in-reply-to"] == (identifier if is_said else None)
+    assert parsed["references"].split() == (["<zero@x>", identifier] if is_said else ["<zero@x>"])
+
+
 def test_folding() -> None:
     folded = addresses("To", [Correspondent("Jean Dupont", f"user{number}@example.org") for number in range(20)])
     assert all(len(line) <= 78 for line in folded.split(b"\r\n"))

@@ -15,6 +15,8 @@ from mailserver.mime.writing.fields import MAX_LINE, Correspondent, addresses, f
 
 _BLOCK = 57 * 4096
 """Octets that become whole lines of base64 (57 each) at once: a large file is never there line by line in memory."""
+MAX_ID = MAX_LINE - len("Original-Message-ID: ")
+"""Characters of a message id that stands behind the name of its field, in one line."""
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 
 
@@ -93,13 +95,17 @@ def envelope_fields(message: NewMessage, *, bcc: bool = False) -> bytes:
         out.append(b"To: undisclosed-recipients:;\r\n")
     if message.message_id:
         out.append(structured("Message-ID", [message.message_id]))
-    if message.in_reply_to:
-        out.append(structured("In-Reply-To", message.in_reply_to.split()))
-    if message.references:
-        out.append(structured("References", message.references))
+    for name, ids in (("In-Reply-To", message.in_reply_to.split()), ("References", message.references)):
+        if sayable := [one for one in ids if is_sayable(one)]:
+            out.append(structured(name, sayable))
     out.append(field("Subject", message.subject))
     out += [field(name, value) for name, value in message.more]
     return b"".join(out)
+
+
+def is_sayable(message_id: str) -> bool:
+    """Whether a header can say it: those of others may be longer than a line, or hold what only RFC 6532 allows."""
+    return message_id.isascii() and len(message_id) <= MAX_ID
 
 
 def _plain_name(author: Correspondent) -> Correspondent:
@@ -146,10 +152,10 @@ def text_part(text: str, subtype: str = "plain") -> Piece:
 def attachment_part(attachment: Attachment) -> Piece:
     """A file. Messages must stay readable as such, so they are not encoded (RFC 2046 section 5.2.1)."""
     kind = attachment.type.lower()
-    if not _MEDIA_TYPE.fullmatch(kind) or kind.startswith("multipart/"):
+    if kind in ("message/rfc822", "message/global"):
+        return message_part(attachment.octets, attachment.name, kind)
+    if not _MEDIA_TYPE.fullmatch(kind) or kind.startswith(("multipart/", "message/")):  # RFC 2045 section 6.4
         kind = "application/octet-stream"
-    if kind == "message/rfc822":
-        return message_part(attachment.octets, attachment.name)
     named = [("filename", attachment.name)] if attachment.name else []
     told = [("charset", attachment.charset), ("name", attachment.name)]
     header = parameters("Content-Type", kind, [(name, value) for name, value in told if value])
@@ -161,7 +167,7 @@ def attachment_part(attachment: Attachment) -> Piece:
     return Piece(header + b"Content-Transfer-Encoding: base64\r\n", base64(attachment.octets))
 
 
-def message_part(octets: bytes, name: str = "") -> Piece:
+def message_part(octets: bytes, name: str = "", kind: str = "message/rfc822") -> Piece:
     """A whole message, attached. One with lines that may not travel becomes plain octets, not a damaged message."""
     normal = crlf(octets)
     pairs = [("filename", name)] if name else []
@@ -169,7 +175,7 @@ def message_part(octets: bytes, name: str = "") -> Piece:
         header = parameters("Content-Type", "application/octet-stream", [])
         header += parameters("Content-Disposition", "attachment", pairs)
         return Piece(header + b"Content-Transfer-Encoding: base64\r\n", base64(octets))
-    header = parameters("Content-Type", "message/rfc822", [])
+    header = parameters("Content-Type", kind, [])
     header += parameters("Content-Disposition", "attachment", pairs)
     if not normal.isascii():
         header += b"Content-Transfer-Encoding: 8bit\r\n"
