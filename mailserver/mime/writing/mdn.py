@@ -1,14 +1,20 @@
 """Receipts: message disposition notifications (RFC 8098), the request for one and the one that is sent."""
 
+import re
 from dataclasses import dataclass
 
 from mailserver.mime.body.structure import Part
 from mailserver.mime.header import envelope, headers
 from mailserver.mime.header.addresses import MAX_READ, parse, people
-from mailserver.mime.writing.compose import NewMessage, Piece, envelope_fields, multipart, text_part
+from mailserver.mime.writing.compose import NewMessage, Piece, envelope_fields, is_sayable, multipart, text_part
 from mailserver.mime.writing.fields import Correspondent, field
 
-_ASKED = ("disposition-notification-to", "return-path", "auto-submitted", "precedence", "list-id")
+_ASKED = (
+    *("disposition-notification-to", "disposition-notification-options"),
+    *("return-path", "auto-submitted", "precedence", "list-id"),
+)
+_REQUIRED = re.compile(r"=\s*required\b", re.IGNORECASE)
+_TYPED_ADDRESS = re.compile(r"[A-Za-z0-9-]{1,40}\s*;\s*[!-~]{1,500}")
 MAX_SAID = 10
 """Fields of one name that are looked at."""
 MAX_RETURNED = 32 * 1024
@@ -53,6 +59,8 @@ def requested(octets: bytes, message: Part) -> Request | None:
         return None
     if found.get("auto-submitted", ["no"])[0].strip().lower() != "no":
         return None  # RFC 3834 section 2
+    if any(map(_REQUIRED.search, found.get("disposition-notification-options", ()))):
+        return None  # RFC 8098 section 2.2: none of them is known here
     if found.get("precedence", [""])[0].strip().lower() in ("bulk", "list", "junk"):
         return None
     asked = [person.address for value in found["disposition-notification-to"][:2] for person in people(parse(value))]
@@ -80,8 +88,9 @@ def build(receipt: Receipt, octets: bytes, message: Part) -> bytes:
     manner = "automatic-action/MDN-sent-automatically" if receipt.automatic else "manual-action/MDN-sent-manually"
     report = [
         field("Reporting-UA", receipt.agent),
+        *_original_recipient(octets, message),
         field("Final-Recipient", f"rfc822;{receipt.reader.address}"),
-        field("Original-Message-ID", own_id) if own_id else b"",
+        field("Original-Message-ID", own_id) if own_id and is_sayable(own_id) else b"",
         field("Disposition", f"{manner}; displayed"),
     ]
     original = headers.select(octets, message.start, min(message.body, message.start + MAX_RETURNED), (), exclude=True)
@@ -92,6 +101,13 @@ def build(receipt: Receipt, octets: bytes, message: Part) -> bytes:
     ]
     content = multipart("report", pieces, receipt.message_id, [("report-type", "disposition-notification")])
     return envelope_fields(head) + b"MIME-Version: 1.0\r\n" + content.octets
+
+
+def _original_recipient(octets: bytes, message: Part) -> list[bytes]:
+    """Whom it was for at first, where its header says so (RFC 8098 section 3.2.3)."""
+    raw = _raw(octets, message, "original-recipient")
+    said = headers.as_text(raw) if raw is not None else ""
+    return [field("Original-Recipient", said)] if _TYPED_ADDRESS.fullmatch(said) else []
 
 
 def _header_piece(octets: bytes) -> Piece:
