@@ -1,6 +1,7 @@
 """Delivery status notifications: what the sender gave as xtext is said in plain text."""
 
 import email
+import email.message
 import email.policy
 
 import pytest
@@ -78,3 +79,54 @@ def test_a_failure_is_explained_and_the_words_of_the_other_server_stay() -> None
 def test_in_both_languages_where_nobody_knows_who_reads_it() -> None:
     text = text_of(Fate("un@ailleurs.fr", Action.FAILED, "5.1.1"), language=None)
     assert text.index("Cette adresse n’existe pas") < text.index("This address does not exist")
+
+
+def status_of(fate: Fate) -> tuple[bytes, email.message.Message]:
+    """A report's second part, whole, and its fields about the recipient."""
+    report = Report("ac-exemple.fr", "mx.ac-exemple.fr", "a@ac-exemple.fr", 0, "<1@x>", (fate,), envid="id")
+    octets = build(report, ORIGINAL)
+    part = octets[octets.index(b"Content-Type: message/") :].partition(b"\r\n--")[0]
+    return part, email.message_from_bytes(part.rpartition(b"\r\n\r\n")[2])
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("550 5.1.1 No such user", "smtp; 550 5.1.1 No such user"),
+        ("550", "smtp; 550"),
+        ("Connection refused", "x-mailserver; Connection refused"),
+        ("5000 things", "x-mailserver; 5000 things"),
+    ],
+)
+def test_only_what_a_server_answered_is_said_to_be_smtp(said: str, written: str) -> None:
+    """RFC 3464 section 2.3.6: the type says how to read the text; what we say ourselves begins with no code."""
+    assert status_of(Fate("un@ailleurs.fr", Action.FAILED, "4.4.1", said))[1]["Diagnostic-Code"] == written
+
+
+def test_a_status_part_has_seven_bits_unless_it_is_of_an_international_address() -> None:
+    """RFC 3464 section 2.1, RFC 6533 section 4: accents of another server stand in the part for people alone."""
+    words = "552 5.2.2 Le quota est d\u00e9pass\u00e9 \u20ac\udce9"
+    part, fields = status_of(Fate("un@ailleurs.fr", Action.FAILED, "5.2.2", words))
+    assert part.startswith(b"Content-Type: message/delivery-status\r\n\r\n")
+    assert part.isascii()
+    assert fields["Diagnostic-Code"] == "smtp; 552 5.2.2 Le quota est depasse ??"
+    for fate in (
+        Fate("\u00e9t\u00e9@ailleurs.fr", Action.FAILED, "5.2.2", words),
+        Fate("un@ailleurs.fr", Action.FAILED, "5.2.2", words, orcpt="utf-8;\u00e9t\u00e9@ailleurs.fr"),
+    ):
+        part, _ = status_of(fate)
+        assert part.startswith(b"Content-Type: message/global-delivery-status\r\n")
+        assert "Le quota est d\u00e9pass\u00e9".encode() in part
+        assert "\u00e9t\u00e9@ailleurs.fr".encode() in part
+
+
+def test_what_another_server_took_is_not_said_to_be_delivered() -> None:
+    """RFC 3461 section 5.2.2: `relayed` means that nobody will say whether it is."""
+    fate = Fate("un@ailleurs.fr", Action.RELAYED, "2.0.0", "250 Ok", "mx.ailleurs.fr")
+    assert "was handed to the server of the recipients below" in text_of(fate)
+    assert "has been delivered" not in text_of(fate)
+    delivered = text_of(Fate("un@ailleurs.fr", Action.DELIVERED, "2.1.5"))
+    assert "was handed" not in delivered
+    report = Report("ac-exemple.fr", "mx.x", "a@ac-exemple.fr", 0, "<1@x>", (fate,), language="fr")
+    subject = email.message_from_bytes(build(report, ORIGINAL), policy=email.policy.default)["Subject"]
+    assert subject == "Message transmis : x"

@@ -10,6 +10,7 @@ from mailserver.mime.body.scanning import scan
 from mailserver.mime.header import dates
 from mailserver.mime.writing.compose import NewMessage, Piece, envelope_fields, message_part, multipart, text_part
 from mailserver.mime.writing.fields import MAX_LINE, Correspondent, field
+from mailserver.model.folding import strip_marks
 from mailserver.texts import delivery_reasons
 from mailserver.texts.catalogue import N_, NC_
 from mailserver.texts.languages import LanguageCode
@@ -17,6 +18,8 @@ from mailserver.texts.text import NOTHING, Several, Text, Untranslated, spoken
 
 MAX_RETURNED = 64 * 1024
 """Octets of a message that are returned whole, where its sender asked for it (RFC 3461 section 4.3)."""
+_REPLY = re.compile(r"[2-5][0-9]{2}(?![^ -])")
+"""How the reply of a server begins; what we say ourselves has no code."""
 
 
 class Action(StrEnum):
@@ -93,12 +96,16 @@ def build(report: Report, original: bytes) -> bytes:
 _SUBJECTS = {
     Action.FAILED: Text("Message non remis"),
     Action.DELAYED: Text(NC_("report", "Message en attente")),
+    Action.RELAYED: Text("Message transmis"),
 }
+
+
+_GRAVEST_FIRST = (Action.FAILED, Action.DELAYED, Action.RELAYED)
 
 
 def _gravest(fates: Sequence[Fate]) -> Action:
     actions = {fate.action for fate in fates}
-    return next((action for action in (Action.FAILED, Action.DELAYED) if action in actions), Action.DELIVERED)
+    return next((action for action in _GRAVEST_FIRST if action in actions), Action.DELIVERED)
 
 
 def _subject(report: Report, subject: str) -> str:
@@ -113,6 +120,10 @@ _TEXTS = {
     Action.DELAYED: N_(
         "Votre message n'a pas encore pu être remis aux destinataires ci-dessous.\n"
         "Vous n'avez rien à faire : le serveur continue d'essayer{until}."
+    ),
+    Action.RELAYED: N_(
+        "Votre message a été transmis au serveur des destinataires ci-dessous.\n"
+        "Ce serveur ne confirmera pas qu'il leur a été remis."
     ),
     Action.DELIVERED: N_("Votre message a été remis aux destinataires ci-dessous."),
 }
@@ -154,14 +165,13 @@ def _one_line(text: str) -> str:
 
 def _status(report: Report) -> Piece:
     """RFC 3464 section 2: fields of the message, then a group for each recipient."""
-    groups = [_message_fields(report), *(_recipient_fields(fate) for fate in report.fates)]
-    utf8 = not all(fate.recipient.isascii() for fate in report.fates)
-    kind = b"message/global-delivery-status" if utf8 else b"message/delivery-status"  # RFC 6533 section 4
-    header = b"Content-Type: " + kind + b"\r\n"
-    body = b"\r\n".join(groups)
-    if not body.isascii():
-        header += b"Content-Transfer-Encoding: 8bit\r\n"
-    return Piece(header, body)
+    body = b"\r\n".join([_message_fields(report), *(_recipient_fields(fate) for fate in report.fates)])
+    if all(fate.recipient.isascii() and fate.orcpt.isascii() for fate in report.fates):
+        if not body.isascii():  # the words of another server: seven bits have to do (RFC 3464 section 2.1)
+            body = strip_marks(body.decode("utf-8")).encode("ascii", "replace")
+        return Piece(b"Content-Type: message/delivery-status\r\n", body)
+    header = b"Content-Type: message/global-delivery-status\r\n"  # RFC 6533 section 4
+    return Piece(header + b"Content-Transfer-Encoding: 8bit\r\n", body)
 
 
 def _message_fields(report: Report) -> bytes:
@@ -184,7 +194,8 @@ def _recipient_fields(fate: Fate) -> bytes:
     if fate.remote:
         out.append(_field("Remote-MTA", f"dns; {fate.remote}"))
     if fate.diagnostic:
-        out.append(_field("Diagnostic-Code", f"smtp; {fate.diagnostic}"))
+        kind = "smtp" if _REPLY.match(fate.diagnostic) else "x-mailserver"  # RFC 3464 section 2.3.6
+        out.append(_field("Diagnostic-Code", f"{kind}; {fate.diagnostic}"))
     if fate.last_attempt:
         out.append(_field("Last-Attempt-Date", dates.write(fate.last_attempt)))
     if fate.action is Action.DELAYED and fate.retry_until:
