@@ -23,9 +23,12 @@ class _Lines:
         """Where lines of these names stand."""
         return [place for place, line in enumerate(self.lines) if line is not None and line.name in names]
 
-    def first(self, name: str) -> Line | None:
-        found = self.at(name)
-        return self.lines[found[0]] if found else None
+    @property
+    def is_new(self) -> bool:
+        """It is a vCard 4.0."""
+        found = self.at("VERSION")
+        line = self.lines[found[0]] if found else None
+        return line is not None and line.value.strip() == "4.0"
 
     def drop(self, place: int) -> None:
         """A line goes, and with it what clients said about it (`item1.X-ABLabel`)."""
@@ -130,13 +133,19 @@ def _texts(held: _Lines, before: Card, wanted: Card) -> None:
         ("TITLE", wanted.title, before.title),
         ("ROLE", wanted.role, before.role),
         ("NOTE", wanted.note, before.note),
-        ("BDAY", wanted.birthday, before.birthday),
     ):
         if value != was:
             held.set(name, escape(value), lambda _: False)
+    if wanted.birthday != before.birthday:
+        held.set("BDAY", _date(wanted.birthday) if held.is_new else wanted.birthday, lambda _: False)
     if (wanted.organisation, wanted.unit) != (before.organisation, before.unit):
         spelled = joined((wanted.organisation, wanted.unit), ";") if wanted.unit else escape(wanted.organisation)
         held.set("ORG", spelled, lambda _: False)
+
+
+def _date(day: str) -> str:
+    """`1984-03-17` and `--03-17` as RFC 6350 has them (section 4.3.1)."""
+    return f"--{day[2:].replace('-', '')}" if day.startswith("--") else day.replace("-", "")
 
 
 def _values(held: _Lines, name: str, wanted: Sequence[Value]) -> None:
@@ -187,9 +196,7 @@ def _group(held: _Lines, before: Card, wanted: Card) -> None:
     """Which contacts a group has; the words depend on the version."""
     if not wanted.is_group or (before.is_group and before.members == wanted.members):
         return
-    version = held.first("VERSION")
-    is_new = version is not None and version.value.strip() == "4.0"
-    kind, member = ("KIND", "MEMBER") if is_new else (GROUP_KIND, GROUP_MEMBER)
+    kind, member = ("KIND", "MEMBER") if held.is_new else (GROUP_KIND, GROUP_MEMBER)
     if not before.is_group:
         held.lines.append(Line("", kind, (), "group"))
     kept = set(wanted.members)

@@ -10,8 +10,9 @@ without these fields: a list in Bcc shows nobody else that it is there.
 import re
 from dataclasses import dataclass
 
-from mailserver.mime.writing.fields import field, structured
+from mailserver.mime.writing.fields import structured
 from mailserver.mime.writing.trace_fields import return_path
+from mailserver.model.address import quote_phrase
 from mailserver.model.folding import strip_marks
 from mailserver.model.identity import Answers, Archive
 
@@ -102,10 +103,10 @@ def fields(head: Head, *, leaves: bool = False) -> bytes:
     given a way out of their own, and one to the archive, when it leaves.
     """
     label = strip_marks(head.name).replace("<", "").replace(">", "")
-    label = label.encode("ascii", "replace").decode("ascii")
+    label = quote_phrase(label.encode("ascii", "replace").decode("ascii").replace("=?", "= ?"))
     return b"".join(
         (
-            field("List-Id", f"{label} <{head.id}>".strip()),
+            structured("List-Id", [*label.split(" "), f"<{head.id}>"]),
             structured("List-Post", ["NO" if head.announces else f"<mailto:{head.address}>"]),
             structured("List-Owner", [f"<mailto:{head.owner}>"]),
             structured("List-Help", [f"<mailto:{head.owner}?subject=help>"]),

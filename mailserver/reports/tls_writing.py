@@ -24,7 +24,7 @@ def write(reporter: Reporter, domain: str, day: int, seen: Sequence[tuple[Sessio
     report = {
         "organization-name": reporter.name,
         "date-range": {"start-datetime": _moment(day), "end-datetime": _moment(day + DAY - 1)},
-        "contact-info": f"mailto:{reporter.address}",
+        "contact-info": reporter.address,  # an addr-spec (section 4.4)
         "report-id": outgoing_report.identifier(reporter, domain, day),
         "policies": [_policy(domain, published, sessions) for published, sessions in by_policy.items()],
     }

@@ -95,6 +95,23 @@ def test_lines_that_nobody_changes_stay() -> None:
         assert line in after
 
 
+@pytest.mark.parametrize(
+    ("version", "day", "written"),
+    [
+        ("4.0", "1984-03-17", "19840317"),
+        ("4.0", "--03-17", "--0317"),
+        ("3.0", "1984-03-17", "1984-03-17"),
+        ("3.0", "--03-17", "--03-17"),
+    ],
+)
+def test_a_birthday_is_written_as_the_version_of_the_card_has_it(version: str, day: str, written: str) -> None:
+    """RFC 6350 section 4.3.1 knows dates without dashes between year, month and day alone."""
+    lines = parsed(f"BEGIN:VCARD\r\nVERSION:{version}\r\nUID:u\r\nFN:L\u00e9a\r\nN:L\u00e9a;;;;\r\nEND:VCARD\r\n")
+    after = rewriting.rewrite(lines, Card(full_name="L\u00e9a", uid="u", birthday=day), 0)
+    assert [line.value for line in after if line.name == "BDAY"] == [written]
+    assert reading.read(after).birthday == day
+
+
 def test_a_card_that_radicale_cannot_read_is_refused() -> None:
     with pytest.raises(Refused):
         measured("x.vcf", [contentlines.Line("", "VERSION", (), "3.0")])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +26,23 @@ def test_announcements_take_no_answers() -> None:
 def test_a_name_cannot_break_out_of_its_field() -> None:
     made = fields(Head("a@b.fr", "Nom\r\nBcc: x@y.fr <z> é"))
     assert made.count(b"\r\n") == 5
-    assert made.startswith(b"List-Id: Nom Bcc: x@y.fr z e <a.b.fr>\r\n")
+    assert made.startswith(b'List-Id: "Nom Bcc: x@y.fr z e" <a.b.fr>\r\n')
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("Parents 3A", b"Parents 3A"),
+        ("Parents (3e A, 3e B) : l'\u00e9cole", b'"Parents (3e A, 3e B) : l\'ecole"'),
+        ('La "chorale', b'"La \\"chorale"'),
+        ("=?utf-8?Q?x?=", b"= ?utf-8?Q?x?="),
+        ("", b""),
+    ],
+)
+def test_the_name_in_list_id_is_a_phrase(name: str, label: bytes) -> None:
+    """RFC 2919 section 3: a parenthesis begins a comment elsewhere, a comma another list."""
+    first = fields(Head("a@b.fr", name)).partition(b"\r\n")[0]
+    assert first == b"List-Id: " + (label + b" " if label else b"") + b"<a.b.fr>"
 
 
 def test_a_list_says_where_answers_go_unless_the_author_has() -> None:

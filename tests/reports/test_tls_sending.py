@@ -157,7 +157,7 @@ def test_the_form_of_rfc_8460() -> None:
     assert json.loads(gzip.decompress(written.packed)) == {
         "organization-name": "Académie",
         "date-range": {"start-datetime": "2026-11-30T00:00:00Z", "end-datetime": "2026-11-30T23:59:59Z"},
-        "contact-info": f"mailto:postmaster@{DOMAIN}",
+        "contact-info": f"postmaster@{DOMAIN}",
         "report-id": f"{day}.a.example@{DOMAIN}",
         "policies": [
             {
