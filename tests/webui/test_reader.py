@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from email import message_from_bytes
 from email.policy import default
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,8 @@ def test_badges_follow_what_our_own_door_wrote(
     listed = shown(house, at_home, emma, mail("Liste", more=said.format(name="Profs", domain="ailleurs.example")))
     assert "liste\u202f: Profs" in listed
     assert "Répondre à la liste" in listed
+    quoted = r'List-Id: "Profs \"6e\" (A, B)" <p.ailleurs.example>' + "\r\n"
+    assert 'liste\u202f: Profs "6e" (A, B)' in unescape(shown(house, at_home, emma, mail("Liste", more=quoted)))
     forged = shown(house, at_home, emma, mail("Liste", more=said.format(name="Faux", domain="ac-exemple.fr")))
     assert "liste\u202f: Faux" not in forged, "no list of ours sent it"
 

@@ -18,6 +18,7 @@ from mailserver.model.messages.provenance import Door, Provenance
 from webui.page.words import plain
 
 _ANGLE = re.compile(r"<([^<>]*)>")
+_QUOTED, _QUOTED_PAIR = re.compile(r'"(?:[^"\\]++|\\.)*+"'), re.compile(r"\\(.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,9 @@ def _names(claim: str, domain: str) -> bool:
 def _list_name(value: str) -> tuple[str, str]:
     """The description and the identifier of a List-Id (RFC 2919 section 2)."""
     found = _ANGLE.search(value)
-    words = value[: found.start()].strip(' "\t') if found else value.strip()
+    words = value[: found.start()].strip() if found else value.strip()
+    if found:
+        words = _QUOTED_PAIR.sub(r"\1", words[1:-1]) if _QUOTED.fullmatch(words) else words.strip(' "\t')
     return words, found.group(1).strip() if found else words
 
 
