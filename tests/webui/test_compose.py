@@ -11,6 +11,7 @@ import pytest
 from mailserver.mime import scan, unpack
 from mailserver.model.identity import Principal
 from mailserver.store.account import accounts
+from mailserver.store.mail import messages
 from tests.webui.house import PASSWORD, House, Visitor, mail
 
 Files = list[tuple[str, tuple[str, bytes, str]]]
@@ -169,6 +170,46 @@ def test_forward_takes_attachments_along(house: House, person: Principal, browse
     send(browser, a=zoe.login, reprise=f"eml:{source}")
     attached = unpack(scan(house.octets(zoe, "INBOX")).parts).attachments()
     assert [part.type for part in attached] == ["message/rfc822"]
+
+
+@pytest.mark.parametrize("how", ["joindre", "rediriger"])
+def test_ones_own_copy_names_no_blind_recipient_to_others(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, how: str
+) -> None:
+    """The copy in Sent says to its author alone whom they wrote to in secret."""
+    browser.get("/s/ecrire")
+    send(browser, a=zoe.login, cci="Emile <emile@ailleurs.org>", objet="Secret", texte="x")
+    box = house.box(person, "Sent")
+    ((source,),) = house.store.read_now(messages.fetch, person.account_id, box.id, ("content_id",))
+    kept = house.octets(person, "Sent")
+    assert b"Bcc: Emile <emile@ailleurs.org>" in kept
+    if how == "joindre":
+        browser.get(f"/s/ecrire?joindre={source}")
+        send(browser, a=zoe.login, reprise=f"eml:{source}")
+    else:
+        browser.get(f"/s/message/{source}/rediriger")
+        browser.post(f"/s/message/{source}/rediriger", {"a": zoe.login})
+    received = house.octets(zoe, "INBOX")
+    (attached,) = unpack(scan(received).parts).attachments()
+    assert attached.type == "message/rfc822"
+    blind = kept[kept.index(b"Bcc:") : kept.index(b"\r\n", kept.index(b"Bcc:")) + 2]
+    assert received[attached.body : attached.end] == kept.replace(blind, b""), "but for that it is as it was"
+    assert house.octets(person, "Sent", 0) == kept
+
+
+def test_a_draft_that_is_passed_on_leaves_its_forms_fields_behind(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    browser.get("/s/ecrire")
+    send(browser, a=zoe.login, cci="emile@ailleurs.org", objet="\u00c9bauche", texte="x", faire="enregistrer")
+    box = house.box(person, "Drafts")
+    ((source,),) = house.store.read_now(messages.fetch, person.account_id, box.id, ("content_id",))
+    browser.get(f"/s/ecrire?joindre={source}")
+    send(browser, a=zoe.login, reprise=f"eml:{source}")
+    received = house.octets(zoe, "INBOX")
+    assert scan(received).subject.startswith("Fwd: ")
+    assert b"X-Web-" not in received
+    assert b"emile" not in received
 
 
 PICTURED = (

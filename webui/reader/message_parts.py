@@ -14,6 +14,7 @@ from mailserver.mime.header import addresses
 from mailserver.mime.header.addresses import Mailbox
 from mailserver.mime.writing.compose import Attachment
 from mailserver.model.errors import Reason, Refused
+from mailserver.outbound.submission.header_completion import without_secrets
 from mailserver.store.mail import known_senders
 from mailserver.store.web import webmail
 from mailserver.store.web.webmail import Stored, handling
@@ -187,6 +188,12 @@ def file(part: Part, octets: bytes) -> Attachment:
     """A part as a file of a new message."""
     charset = part.charset if part.type.startswith("text/") else ""
     return Attachment(file_name(part), part.type, part.content(octets), charset=charset)
+
+
+async def for_others(found: Stored, octets: bytes) -> bytes:
+    """A whole message as somebody else may have it: what was received as it came, one's own copy without what is in it
+    for its author alone."""
+    return octets if found.provenance.delivered else await computed(len(octets), without_secrets, octets)
 
 
 def pieces_of(parts: Sequence[Part], *, as_pages: bool = False) -> list[Piece]:

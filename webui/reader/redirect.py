@@ -102,6 +102,7 @@ async def _pass(
     if found.provenance.delivered:
         return await services.submission.resend(visit.principal, people, octets, found.provenance, require_tls=bound)
     subject = plain.line(found.subject, 200)
+    octets = await message_parts.for_others(found, octets)
     message = NewMessage(
         author=author(visit.principal),
         date=services.clock.now(),
@@ -153,6 +154,7 @@ async def report_phishing(services: Services, visit: Visit) -> Response:
 
 async def _tell_watch(services: Services, visit: Visit, to: str, found: Stored, octets: bytes) -> Became:
     """The whole message, attached to a letter of the reader's; what became of it."""
+    octets = await message_parts.for_others(found, octets)
     message = NewMessage(
         author=author(visit.principal),
         date=services.clock.now(),

@@ -15,6 +15,9 @@ DROPPED = frozenset(("bcc", "resent-bcc", "return-path", "authentication-results
 """Blind copies stay blind; the return path is written by who delivers (RFC 5321 section 4.4), and what was found out
 about a sender by who receives (RFC 8601 section 5): a colleague would take it for ours."""
 
+_OWN = frozenset(("bcc", "resent-bcc"))
+_OF_FORMS = "x-web-"
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -94,6 +97,16 @@ def completed_header(octets: bytes, written: Written, added: bytes) -> bytes:
     if written.header_end > at and not octets.endswith(b"\n", at, written.header_end):
         kept.append(b"\r\n")  # the message ends with its header, and that without a line end
     return b"".join(kept)
+
+
+def without_secrets(octets: bytes) -> bytes:
+    """One's own copy of a message as others may have it: without its blind copies, and what a form noted in a draft."""
+    kept, at = [], 0
+    for field in headers.fields(octets, 0, header_limit.end(octets, len(octets))):
+        if field.name in _OWN or field.name.startswith(_OF_FORMS):
+            kept.append(octets[at : field.start])
+            at = field.end
+    return b"".join((*kept, memoryview(octets)[at:])) if kept else octets
 
 
 def missing_fields(written: Written, *, author: bytes, message_id: str, now: float) -> bytes:

@@ -76,10 +76,11 @@ async def uploaded(file: UploadFile, content_id: str = "") -> Attachment:
 
 
 async def whole(services: Services, visit: Visit, content_id: int, box_id: int) -> Attachment:
-    """A message as a file. Raises as `sources.message`."""
+    """A message as a file, as others may have it. Raises as `sources.message`."""
     source = await sources.message(services, visit, content_id, box_id)
     subject = source.root.header(source.octets, "Subject") or "message"
-    return Attachment(f"{subject[:100]}.eml", "message/rfc822", source.octets)
+    octets = await message_parts.for_others(source.stored, source.octets)
+    return Attachment(f"{subject[:100]}.eml", "message/rfc822", octets)
 
 
 async def taken(
