@@ -303,6 +303,32 @@ def test_attachments_are_added_kept_removed_and_sent(
     assert house.subjects(person, "Drafts") == []
 
 
+def test_a_text_that_is_attached_says_what_its_letters_are(
+    house: House, person: Principal, browser: Visitor, zoe: Principal
+) -> None:
+    """Without a charset ASCII is meant (RFC 2046 section 4.1.2); of what is no UTF-8 nobody knows."""
+    files = [
+        ("piece", ("a.txt", "\u00e9t\u00e9".encode(), "text/plain")),
+        ("piece", ("b.csv", b"a;b", "text/csv")),
+        ("piece", ("c.txt", b"\xe9t\xe9", "text/plain")),
+        ("piece", ("d.html", "<p>\u00e9".encode(), "text/html;charset=x")),
+        ("piece", ("e.bin", "\u00e9".encode(), "application/x")),
+    ]
+    browser.get("/s/ecrire")
+    browser.post("/s/ecrire", form(browser, a=zoe.login, objet="Textes", texte="x", faire="joindre"), files=files)
+    send(browser)
+    octets = house.octets(zoe, "INBOX")
+    found = {part.filename: (part.type, part.charset) for part in unpack(scan(octets).parts).attachments()}
+    assert found == {
+        "a.txt": ("text/plain", "utf-8"),
+        "b.csv": ("text/csv", ""),
+        "c.txt": ("text/plain", ""),
+        "d.html": ("text/html", "utf-8"),
+        "e.bin": ("application/x", ""),
+    }
+    assert [content for _, content in parts(octets)] == [file[1] for _, file in files]
+
+
 def test_too_much_is_said_and_the_text_stays(house: House, person: Principal, browser: Visitor) -> None:
     """Limits on attachments: together, per form, and far beyond."""
     room = house.settings.limits.message_size

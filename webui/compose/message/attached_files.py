@@ -11,6 +11,7 @@ from webui.compose.message import message_form, sources
 from webui.compose.message.message_form import Letter
 from webui.http import headers
 from webui.http.forms import positive
+from webui.http.offload import computed
 from webui.page.context import Services, Visit
 from webui.reader import message_parts
 
@@ -70,9 +71,22 @@ async def added(services: Services, visit: Visit, letter: Letter) -> list[Attach
 async def uploaded(file: UploadFile, content_id: str = "") -> Attachment:
     """A file of a form; with a content id, a picture (of a type browsers show) for the text."""
     name = clean_text(file.filename or "").replace("\\", "/").rpartition("/")[2][: message_form.MAX_NAME]
-    kind = file.content_type or "application/octet-stream"
+    kind = (file.content_type or "").partition(";")[0].strip() or "application/octet-stream"
     shown = content_id if kind in headers.INLINE_TYPES else ""
-    return Attachment(name or "piece-jointe", kind, await file.read(), shown)
+    octets = await file.read()
+    charset = "utf-8" if kind.startswith("text/") and await computed(len(octets), _is_utf8, octets) else ""
+    return Attachment(name or "piece-jointe", kind, octets, shown, charset)
+
+
+def _is_utf8(octets: bytes) -> bool:
+    """Whether it is, and no ASCII, which needs not be said."""
+    if octets.isascii():
+        return False
+    try:
+        octets.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 async def whole(services: Services, visit: Visit, content_id: int, box_id: int) -> Attachment:
