@@ -11,6 +11,7 @@ import re
 
 import acme.client
 import aiosmtpd.smtp
+import icalendar.timezone
 import pytest
 import radicale.app.base
 import radicale.app.propfind
@@ -19,6 +20,7 @@ import radicale.auth
 import radicale.item
 import radicale.storage
 import starlette.formparsers
+import vobject.icalendar  # type: ignore[import-untyped]
 
 INTERNALS: dict[type, tuple[str, ...]] = {
     # smtp.connection brings its own loop of commands, table of commands and timer.
@@ -43,6 +45,9 @@ INTERNALS: dict[type, tuple[str, ...]] = {
         "_supports_trailing_whitespace",
         "_supports_unicode",
     ),
+    # mailserver.calendars.icalendar.zone_names gives both libraries tables of zones that do not outlive a text.
+    icalendar.timezone.TZP: ("__tz_cache",),
+    vobject.icalendar.TimezoneComponent: ("registerTzinfo", "pickTzid"),
     # foundation.metrics.pools looks at how busy a pool is.
     concurrent.futures.ThreadPoolExecutor: ("_threads", "_idle_semaphore", "_max_workers", "_work_queue"),
     # certificates.bounded_http opens connections that end at a time of its own, certificates.authority adds to orders.

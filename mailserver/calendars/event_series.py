@@ -7,11 +7,11 @@ import copy
 import datetime
 from typing import Any, Final
 
-import icalendar
 import recurring_ical_events  # type: ignore[import-untyped]
 
 from mailserver.calendars import events, rules, single_dates
 from mailserver.calendars.icalendar import zones
+from mailserver.calendars.icalendar.zone_names import parsed
 from mailserver.calendars.occurrences import ending, key_of, moment, read_key, same
 from mailserver.model.errors import Reason, Refused
 
@@ -24,7 +24,7 @@ class Series:
 
     def __init__(self, text: str) -> None:
         """Raises Refused(NOT_FOUND) for anything but events."""
-        self.calendar: Any = icalendar.Calendar.from_ical(text)
+        self.calendar: Any = parsed(text)
         self.events: list[Any] = self.calendar.walk("VEVENT")
         if not self.events:
             raise Refused(Reason.NOT_FOUND, "Not an event")

@@ -14,6 +14,7 @@ import icalendar
 import recurring_ical_events  # type: ignore[import-untyped]
 
 from mailserver.calendars.icalendar import cleaning, recurrence_bounds
+from mailserver.calendars.icalendar.zone_names import parsed
 from mailserver.calendars.school.school_classes import class_of
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Reason, Refused
@@ -125,7 +126,7 @@ def _series(text: str, budget: Budget, kind: str) -> tuple[recurring_ical_events
     known: tuple[recurring_ical_events.CalendarQuery, bool] | None = SERIES.get(f"{kind} {text}")
     if known is not None:
         return known
-    calendar = icalendar.Calendar.from_ical(cleaning.clean(text.encode(), budget))
+    calendar = parsed(cleaning.clean(text.encode(), budget))
     for event in calendar.walk("VEVENT"):
         _forget_end_before_start(event)
     for event in calendar.walk(kind):

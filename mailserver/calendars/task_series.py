@@ -9,11 +9,11 @@ import datetime
 from collections.abc import Iterable
 from typing import Any, Final
 
-import icalendar
 import recurring_ical_events  # type: ignore[import-untyped]
 
 from mailserver.calendars import events, rules, single_dates
 from mailserver.calendars.icalendar import cleaning, zones
+from mailserver.calendars.icalendar.zone_names import parsed
 from mailserver.calendars.occurrences import first_text, moment
 from mailserver.model.budget import Budget
 from mailserver.model.errors import Reason, Refused
@@ -29,7 +29,7 @@ class Series:
 
     def __init__(self, text: str, budget: Budget) -> None:
         """Raises BadSyntax, Refused(NOT_FOUND | INVALID | LIMIT)."""
-        self.calendar: Any = icalendar.Calendar.from_ical(cleaning.clean(text.encode(), budget))
+        self.calendar: Any = parsed(cleaning.clean(text.encode(), budget))
         self.parts: list[Any] = self.calendar.walk("VTODO")
         if not self.parts:
             raise Refused(Reason.NOT_FOUND, "Not a task")

@@ -10,6 +10,7 @@ import icalendar
 
 from mailserver.calendars.events import PRODUCT
 from mailserver.calendars.icalendar import cleaning, reading, zones
+from mailserver.calendars.icalendar.zone_names import parsed
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Refused
 from mailserver.store.agenda.agenda_items import MAX_HREF, Item, NewItem
@@ -55,7 +56,7 @@ def unpack(octets: bytes, prepare: Callable[[Any], None] | None = None) -> Parce
     budget = Budget()
     text = cleaning.clean(octets, budget)
     try:
-        calendar: Any = icalendar.Calendar.from_ical(text)
+        calendar: Any = parsed(text)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise BadSyntax("Not a calendar") from error
     zones_of = {str(zone.get("TZID", "")): zone for zone in calendar.walk("VTIMEZONE")}
@@ -125,7 +126,7 @@ def pack(name: str, rows: Iterable[Item]) -> bytes:
     inside: list[bytes] = []
     for row in rows:
         try:
-            parts = icalendar.Calendar.from_ical(row.text or "").subcomponents
+            parts = parsed(row.text or "").subcomponents
         except (ValueError, TypeError, KeyError, IndexError):
             continue
         for part in parts:

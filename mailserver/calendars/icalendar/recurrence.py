@@ -17,6 +17,7 @@ from radicale.item import filter as radicale_filter
 from vobject import icalendar as vobject_icalendar
 
 from mailserver.calendars.icalendar.recurrence_bounds import MOST_SHIFT
+from mailserver.calendars.icalendar.zone_names import name_of
 
 KINDS: Final = ("VEVENT", "VTODO", "VJOURNAL")
 FLOATING: ContextVar[tzinfo] = ContextVar("floating", default=UTC)
@@ -130,7 +131,7 @@ class _SingleDates(vobject_icalendar.MultiDateBehavior):  # type: ignore[misc]
     def transformFromNative(line: Any) -> Any:
         if not (line.isNative and line.value and isinstance(line.value[0], tuple)):
             return vobject_icalendar.MultiDateBehavior.transformFromNative(line)
-        zone = vobject_icalendar.TimezoneComponent.registerTzinfo(line.value[0][0].tzinfo)
+        zone = name_of(line.value[0][0].tzinfo)
         if zone is not None:
             line.tzid_param = zone
         line.isNative = False

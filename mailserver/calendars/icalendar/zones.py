@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import icalendar
 
 from mailserver.calendars.icalendar import cleaning
+from mailserver.calendars.icalendar.zone_names import parsed
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Reason, Refused
 
@@ -72,7 +73,7 @@ def read(text: str) -> datetime.tzinfo:
     if len(text) > MAX_TEXT:
         raise BadSyntax("A time zone that is too long")
     try:
-        calendar = icalendar.Calendar.from_ical(cleaning.clean(text.encode(), Budget()))
+        calendar = parsed(cleaning.clean(text.encode(), Budget()))
         zone, *others = calendar.subcomponents
         if isinstance(zone, icalendar.Timezone) and not others and "PRODID" in calendar and "VERSION" in calendar:
             # A name that is nobody's says nothing: the library would give what another text called by it.

@@ -16,6 +16,7 @@ import icalendar
 
 from mailserver import __version__
 from mailserver.calendars.icalendar import cleaning
+from mailserver.calendars.icalendar.zone_names import parsed
 from mailserver.model.budget import Budget
 from mailserver.model.errors import BadSyntax, Refused
 
@@ -105,7 +106,7 @@ def read(octets: bytes) -> Invitation | None:
         return None
     try:
         text = cleaning.clean(octets, Budget(SECONDS))
-        calendar = icalendar.Calendar.from_ical(text)
+        calendar = parsed(text)
         method = Method(str(calendar.get("METHOD", "")).strip().upper())
         events = [vevent for vevent in calendar.walk("VEVENT") if str(vevent.get("UID", ""))]
         uids = {str(vevent["UID"]) for vevent in events}
@@ -190,7 +191,7 @@ def _line(value: object) -> str:
 def event(invitation: Invitation, addresses: Iterable[str], answer: Answer, held: str = "") -> str:
     """The event to be stored: the invitation without its method, and with what its reader answered. The alarms are
     those that the reader has set in the event that is there (`held`)."""
-    calendar: Any = icalendar.Calendar.from_ical(invitation.text)
+    calendar: Any = parsed(invitation.text)
     calendar.pop("METHOD", None)
     alarms = _alarms(held) if held else []
     for vevent in calendar.walk("VEVENT"):
@@ -205,7 +206,7 @@ def event(invitation: Invitation, addresses: Iterable[str], answer: Answer, held
 
 
 def _alarms(stored: str) -> list[Any]:
-    calendar: Any = icalendar.Calendar.from_ical(stored)
+    calendar: Any = parsed(stored)
     events = calendar.walk("VEVENT")
     one = next((vevent for vevent in events if "RECURRENCE-ID" not in vevent), events[0])
     return [part for part in one.subcomponents if part.name == "VALARM"]
@@ -213,7 +214,7 @@ def _alarms(stored: str) -> list[Any]:
 
 def noted(stored: str, reply: Invitation) -> str | None:
     """A stored event with what an attendee answered to it; None when the attendee is not on it."""
-    calendar: Any = icalendar.Calendar.from_ical(stored)
+    calendar: Any = parsed(stored)
     if not reply.attendees:
         return None
     who = reply.attendees[0]
@@ -227,7 +228,7 @@ def noted(stored: str, reply: Invitation) -> str | None:
 
 def marked(stored: str, addresses: Iterable[str], answer: Answer) -> str:
     """A stored event with what one of these attendees answers to it."""
-    calendar: Any = icalendar.Calendar.from_ical(stored)
+    calendar: Any = parsed(stored)
     wanted = tuple(addresses)
     for vevent in calendar.walk("VEVENT"):
         mark(vevent, wanted, answer)
@@ -246,7 +247,7 @@ def show(event: Any, answer: Answer) -> None:
 
 def organizer(stored: str) -> str:
     """Address of a stored event's organizer, lower case."""
-    calendar: Any = icalendar.Calendar.from_ical(stored)
+    calendar: Any = parsed(stored)
     found = (_attendee(vevent.get("ORGANIZER", "")).address for vevent in calendar.walk("VEVENT"))
     return next(found, "").casefold()
 
@@ -288,7 +289,7 @@ def counter(invitation: Invitation, name: str, address: str, proposal: Proposal,
 def _said(
     invitation: Invitation, method: Method, name: str, address: str, answer: Answer, now: datetime.datetime
 ) -> Any:
-    source: Any = icalendar.Calendar.from_ical(invitation.text)
+    source: Any = parsed(invitation.text)
     answered: Any = icalendar.Calendar()
     answered.add("PRODID", f"-//mailserver//{__version__}//FR")
     answered.add("VERSION", "2.0")

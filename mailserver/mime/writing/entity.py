@@ -14,7 +14,8 @@ _ENCODING = b"content-transfer-encoding"
 def entity(text: str) -> bytes:
     """The octets of an entity, with its header, the blank line behind it, and CRLF at line ends.
 
-    The header is in ASCII, without what ASCII cannot say; a body of eight bits is said to be one (RFC 2045 section 6.1).
+    The header is in ASCII, without what ASCII cannot say; a body of eight bits is said to be one (RFC 2045 section
+    6.1).
     """
     octets = re.sub(rb"\r\n|\r|\n", b"\r\n", text.replace("\0", "").encode("utf-8", "replace"))
     header, blank, body = octets.partition(b"\r\n\r\n")
