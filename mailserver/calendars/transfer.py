@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,7 @@ MAX_FILE = 1_900_000
 _END = b"END:VCALENDAR\r\n"
 MAX_TITLES = 500
 """Characters of a title in a preview."""
+_ESCAPED = re.compile(r"\\([\\;,nN])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,13 @@ def unpack(octets: bytes, prepare: Callable[[Any], None] | None = None) -> Parce
             made.append(_incoming(uid, events, zones_of))
         except (BadSyntax, Refused, ValueError, TypeError, KeyError, AttributeError, LookupError):
             refused += 1
-    name = " ".join(str(calendar.get("X-WR-CALNAME", "")).split())[:MAX_TITLES]
+    name = " ".join(_unescaped(str(calendar.get("X-WR-CALNAME", ""))).split())[:MAX_TITLES]
     return Parcel(tuple(made), other, refused, name, text)
+
+
+def _unescaped(text: str) -> str:
+    """The text of a property that the library does not know (RFC 5545 section 3.3.11)."""
+    return _ESCAPED.sub(lambda found: " " if found[1] in "nN" else found[1], text)
 
 
 def _incoming(uid: str, events: list[Any], zones_of: dict[str, Any]) -> Incoming:
@@ -121,7 +128,7 @@ def pack(name: str, rows: Iterable[Item]) -> bytes:
     calendar: Any = icalendar.Calendar()
     calendar.add("VERSION", "2.0")
     calendar.add("PRODID", PRODUCT)
-    calendar.add("X-WR-CALNAME", name)
+    calendar.add("X-WR-CALNAME", icalendar.vText(name), encode=False)
     zones_of: dict[str, bytes] = {}
     inside: list[bytes] = []
     for row in rows:

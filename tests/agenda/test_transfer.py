@@ -2,6 +2,7 @@
 
 import contextlib
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,3 +36,13 @@ def test_whatever_a_file_holds(changes: list[tuple[int, str | None]], place: int
     with contextlib.suppress(BadSyntax, Refused):
         parcel = transfer.unpack(bytes(octets))
         assert all(event.item.component == "VEVENT" for event in parcel.events)
+
+
+@pytest.mark.parametrize("name", ["Vacances, zone A ; 2026", "a\\b", "\u00c9l\u00e8ves " * 30])
+def test_an_agendas_name_is_written_and_read_as_text(name: str) -> None:
+    """RFC 5545 section 3.8.8.2: without another type a value is text, whose commas are escaped."""
+    written = transfer.pack(name, [])
+    assert all(len(line) <= 75 and line.decode() is not None for line in written.split(b"\r\n"))
+    if "," in name:
+        assert b"X-WR-CALNAME:Vacances\\, zone A \\; 2026\r\n" in written
+    assert transfer.unpack(written).name == name.strip()
