@@ -158,6 +158,12 @@ def test_no_composite_type_is_encoded(kind: str, written: bytes) -> None:
     assert (b"base64" in part.header) == (written == b"application/octet-stream")
 
 
+def test_a_content_id_is_one_word_of_ascii() -> None:
+    """Of a draft of another program it may be anything."""
+    part = attachment_part(Attachment("p.png", "image/png", b"x", content_id="<plan d'\u00e9t\u00e9>\r\nX: y@x>"))
+    assert b"\r\nContent-ID: <plan_d'_t____X:_y@x>\r\n" in part.header
+
+
 @pytest.mark.parametrize("identifier", ["<" + "a" * 990 + "@x>", "<" + "a" * 970 + "@x>", "<clé@x>", "<a@x>"])
 def test_message_ids_that_no_header_can_say_are_left_out(identifier: str) -> None:
     """Those of others may be too long for a line, or not in ASCII: what answers them leaves all the same."""

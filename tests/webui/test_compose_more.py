@@ -153,6 +153,37 @@ def test_who_wrote_formatted_before_still_does() -> None:
 UNSHOWN = formatted("<p>Bonjour</p>")
 
 
+@pytest.mark.parametrize(
+    ("identifier", "named"),
+    [
+        ("plan d'été@x", "plan d'été@x"),
+        ("plan%25@x", "plan%2525@x"),
+        ("a&b@x", "a&amp;b@x"),
+        ("p" * 200 + "@x", "p" * 200 + "@x"),
+        ("plan@x", "plan@x"),
+    ],
+)
+def test_a_picture_is_quoted_whatever_its_program_calls_it(
+    house: House, person: Principal, browser: Visitor, zoe: Principal, identifier: str, named: str
+) -> None:
+    """Content-ID is a message id (RFC 2392, RFC 5322 section 3.6.4), in ASCII and without blanks, in what we write."""
+    octets = (
+        "From: a@exemple.org\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=M\r\n\r\n"
+        f'--M\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>Voici <img src="cid:{named}"></p>\r\n'
+        f"--M\r\nContent-Type: image/png\r\nContent-ID: <{identifier}>\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        "iVBORw0KGgo=\r\n--M--\r\n"
+    )
+    browser.get(f"/m/ecrire?repondre={house.deliver(person, octets.encode())}")
+    send(browser, a=zoe.login, html="<div>Ma réponse</div>", editeur="1")
+    octets = house.octets(zoe, "INBOX")
+    assert octets.isascii()
+    (shown,) = re.findall(r'src="cid:([^"]+)"', part(octets, "text/html"))
+    (picture,) = [one for one in parsed(octets).walk() if one.type == "image/png"]
+    assert picture.content_id == unescape(shown)
+    assert re.fullmatch(r"[!-~]+", shown)
+    assert (shown == identifier) == (identifier == "plan@x" or len(identifier) > 100)
+
+
 def test_a_picture_that_the_text_does_not_show_is_a_file(
     house: House, person: Principal, browser: Visitor, zoe: Principal
 ) -> None:

@@ -62,7 +62,9 @@ async def add(services: Services, visit: Visit) -> Response:
     """POST /ecrire/piece: one file more for the draft; with `cid`, a picture for its text."""
     wanted = Letter(draft=visit.form.number("brouillon"), key=visit.form.text("cle")[:64])
     wanted = await writing.resumed(services, visit, wanted)
-    content_id = "".join(char for char in visit.form.text("cid")[:MAX_CID] if char.isalnum() or char in "-.@")
+    content_id = "".join(
+        char for char in visit.form.text("cid")[:MAX_CID] if char.isascii() and (char.isalnum() or char in "-.@")
+    )
     try:
         before = await kept(services, visit, wanted.draft) if wanted.draft else drafts.Kept(wanted, ())
         if visit.form.oversize or not visit.form.files:

@@ -17,6 +17,7 @@ _BLOCK = 57 * 4096
 """Octets that become whole lines of base64 (57 each) at once: a large file is never there line by line in memory."""
 MAX_ID = MAX_LINE - len("Original-Message-ID: ")
 """Characters of a message id that stands behind the name of its field, in one line."""
+_NOT_IN_ID = re.compile(r"[^!-;=?-~]")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 
 
@@ -161,7 +162,7 @@ def attachment_part(attachment: Attachment) -> Piece:
     header = parameters("Content-Type", kind, [(name, value) for name, value in told if value])
     if attachment.content_id:
         header += parameters("Content-Disposition", "inline", named)
-        header += structured("Content-ID", [f"<{attachment.content_id.strip('<>')}>"])
+        header += structured("Content-ID", [f"<{_NOT_IN_ID.sub('_', attachment.content_id.strip('<>'))}>"])
     else:
         header += parameters("Content-Disposition", "attachment", named)
     return Piece(header + b"Content-Transfer-Encoding: base64\r\n", base64(attachment.octets))

@@ -4,6 +4,8 @@ A quotation stays out of the editor: the form shows it folded, and it is put in 
 quick and what other programs wrote does not come apart in an editor. "Modifier la citation" puts it in the text.
 """
 
+import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
@@ -24,6 +26,8 @@ MAX_SHOWN = 4000
 """Characters of a quotation that the form shows."""
 PICTURE_OCTETS = 2 * 1024 * 1024
 """Of one picture that is quoted along."""
+_PLAIN_ID = re.compile(r"[A-Za-z0-9!$*+/=?^_{|}~.@-]+")
+"""A content id that means the same in a header and in an address (RFC 2392)."""
 
 
 async def quoted(services: Services, visit: Visit, letter: Letter) -> Quoted | None:
@@ -93,8 +97,9 @@ def _html(source: Source, text: str) -> tuple[str, tuple[Attachment, ...]]:
         part = named.get(name)
         if part is None or not carries(part):
             return ""
-        wanted[name] = part
-        return f"cid:{name}"
+        own = name if _PLAIN_ID.fullmatch(name) else f"{hashlib.sha256(name.encode()).hexdigest()[:32]}@quotation"
+        wanted[own] = part
+        return f"cid:{own}"
 
     cleaned = html_view.clean_parts(source.octets, formatted, inline)
     pictures = tuple(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import nh3
 
@@ -113,7 +113,8 @@ def clean(html: str, inline: Addresses, remote: Addresses = nowhere) -> Cleaned:
         if element == "img" and attribute == "src":
             source = value.strip()
             if source[:4].lower() == "cid:":
-                return inline(source[4:].strip("<> ")) or None
+                name = source[4:].strip("<> ")
+                return inline(name) or inline(unquote(name)) or None  # RFC 2392; few programs encode it
             ours = remote(source)
             blocked, shown = blocked + (not ours), shown + bool(ours)
             return ours or None
