@@ -4,6 +4,9 @@ import pytest
 
 from mailserver.filters import sieve
 from mailserver.filters.sieve import Keep
+from mailserver.filters.sieve.commands.notify import parse_mailto
+from mailserver.mime.writing.fields import Correspondent
+from mailserver.notices.mail import filters
 from tests.filters.sieve.runs import LETTER, Account, actions, facts
 
 
@@ -114,6 +117,16 @@ def test_notices() -> None:
     assert sieve.Notify(("a@example.org",), "x", "", "", 2) in actions(
         'require "enotify"; notify :message "x" "mailto:a@example.org";', facts(envelope_from="")
     )
+
+
+def test_a_notice_has_no_field_that_cannot_be_written() -> None:
+    """It is refused when the script is stored, not when mail comes."""
+    for length in (76, 77):
+        mailto = parse_mailto(f"mailto:a@example.org?{'x' * length}=1")
+        assert (mailto is not None) == (length == 76)
+        if mailto is not None:
+            notice = filters.Told(Correspondent("", "a@b.fr"), "a@b.fr", "a@example.org", "s", "t", more=mailto.headers)
+            assert b"x: 1\r\n" in filters.told(notice, message_id="<1@b.fr>", now=0, zone=0)
 
 
 def test_a_script_and_what_it_includes_have_one_answer() -> None:

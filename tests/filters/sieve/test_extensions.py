@@ -8,7 +8,9 @@ import pytest
 
 from mailserver.filters import sieve
 from mailserver.filters.sieve import Discard, FileInto, Keep, Redirect, Reject
+from mailserver.filters.sieve.commands.editheader import write_field
 from mailserver.filters.sieve.commands.table import ACTIONS, TESTS
+from mailserver.mime.header import headers
 from tests.filters.sieve.runs import KEPT, LETTER, PARIS, Account, actions, decide, facts, header_of, holds
 
 
@@ -308,6 +310,14 @@ def test_headers_are_edited(script: str, first: bytes, last: bytes) -> None:
     assert found.startswith(TRACE), "what is added stands below the trace"
     assert found.removeprefix(TRACE).startswith(first)
     assert found.endswith(last)
+
+
+@pytest.mark.parametrize("word", ["x" * 900, "x" * 5000, "=?" + "x" * 1000])
+def test_a_field_that_is_added_has_no_line_over_998_octets(word: str) -> None:
+    """RFC 5322 section 2.1.1: what cannot be folded is encoded."""
+    written = write_field("X-A", f"un {word} deux")
+    assert max(map(len, written.split(b"\r\n"))) <= 998
+    assert headers.decode(written.partition(b":")[2]) == f"un {word} deux"
 
 
 @pytest.mark.parametrize(

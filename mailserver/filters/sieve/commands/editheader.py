@@ -24,6 +24,8 @@ _TRACE = ("return-path", "authentication-results", "received", "received-spf", "
 
 MAX_LINE = 78
 """Characters after which a value goes on in the next line."""
+LONGEST = 700
+"""Characters of a word that has room in a line (RFC 5322 section 2.1.1), behind the name of its field, too."""
 
 
 def _name(compiler: Compiler, words: Words) -> Phrase:
@@ -78,7 +80,9 @@ def mend_end(fields: list[HeaderField]) -> None:
 def write_field(name: str, value: str) -> bytes:
     """A field as it stands in a message: encoded where it must be, folded at blanks (RFC 5322 section 2.2.3)."""
     text = " ".join(headers.clean(value).split())
-    words = text.split(" ") if text.isascii() else headers.encode_words(text)
+    words = text.split(" ")
+    if not text.isascii() or any(len(word) > LONGEST for word in words):
+        words = headers.encode_words(text)
     lines = [f"{name}:"]
     for word in words:
         if len(lines[-1]) + 1 + len(word) > MAX_LINE and lines[-1].strip() != f"{name}:":

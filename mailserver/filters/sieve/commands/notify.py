@@ -24,6 +24,8 @@ MAX_URI = 4096
 MAX_RECIPIENTS = 8
 MAX_BODY = 8192
 MAX_FIELDS = 8
+MAX_NAME = 76
+"""Characters of a field's name that can be written (`mailserver.mime.writing.fields`)."""
 
 _IGNORED = frozenset({
     "from", "sender", "reply-to", "to", "cc", "bcc", "date", "message-id", "subject", "body", "auto-submitted",
@@ -61,7 +63,7 @@ def parse_mailto(uri: str) -> Mailto | None:
     for pair in query.split("&") if query else ():
         name, equals, value = pair.partition("=")
         name = _decoded(name).lower()
-        if not equals or not is_name(name):
+        if not equals or not is_name(name) or len(name) > MAX_NAME:
             return None
         value = _decoded(value)
         if name in ("to", "cc", "bcc"):
