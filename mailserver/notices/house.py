@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from mailserver.foundation.settings import Settings
+from mailserver.mime.header import dates
 from mailserver.mime.writing import compose
 from mailserver.mime.writing.fields import Correspondent
 from mailserver.store.account import stored_preferences
@@ -94,5 +95,6 @@ def notice(house: House, to: Correspondent, subject: str, text: Text, *, token: 
             subject=subject,
             text=house.say(Text(_SIGNED, text=text, help=house.help, academy=house.academy), HALVES),
             more=(("Auto-Submitted", "auto-generated"),),  # RFC 3834 section 5
+            zone=dates.offset(now, house.zone),
         )
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -95,6 +96,7 @@ class Reporter:
             envid=envid,
             whole=whole,
             language=await self._delivery.language(recipient),
+            zone=ZoneInfo(self._settings.web.timezone),
         )
         log.info("report", sender=reverse_path, recipients=len(fates), action=fates[0].action.value)
         return Written(recipient, return_path("") + dsn.build(report, _returnable(original)))

@@ -3,6 +3,7 @@
 import email
 import email.message
 import email.policy
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -130,3 +131,20 @@ def test_what_another_server_took_is_not_said_to_be_delivered() -> None:
     report = Report("ac-exemple.fr", "mx.x", "a@ac-exemple.fr", 0, "<1@x>", (fate,), language="fr")
     subject = email.message_from_bytes(build(report, ORIGINAL), policy=email.policy.default)["Subject"]
     assert subject == "Message transmis : x"
+
+
+@pytest.mark.parametrize(("language", "day"), [("fr", "jusqu'au 02/12/2026 07:00."), ("en", "until 2026-12-02 07:00.")])
+def test_people_read_until_when_it_is_tried_on_their_clock(language: LanguageCode, day: str) -> None:
+    """Programs read it in the form of RFC 5322."""
+    fate = Fate("un@ailleurs.fr", Action.DELAYED, "4.4.1", "Connection refused", retry_until=1796191200)
+    report = Report(
+        *("ac-exemple.fr", "mx.ac-exemple.fr", "a@ac-exemple.fr", 1796104800, "<1@x>", (fate,)),
+        language=language,
+        zone=ZoneInfo("Europe/Paris"),
+    )
+    octets = build(report, ORIGINAL)
+    message = email.message_from_bytes(octets, policy=email.policy.default)
+    text = next(part for part in message.walk() if part.get_content_type() == "text/plain").get_content()
+    assert day in text
+    assert message["Date"] == "Tue, 01 Dec 2026 07:00:00 +0100"
+    assert b"Will-Retry-Until: Wed, 02 Dec 2026 07:00:00 +0100\r\n" in octets

@@ -79,6 +79,7 @@ def test_letter_is_sent_stored_and_its_draft_is_gone(
         assert scan(octets).subject == "Été"
         assert scan(octets).sender_address == person.address
         assert b"X-Web" not in octets
+        assert re.search(rb"^Date: [^\r\n]+ \+0[12]00\r\n", octets, re.MULTILINE), "the academy's time (RFC 5322 3.3)"
     assert house.box(person, "Sent").unseen == 0
 
 

@@ -7,7 +7,6 @@ they bind what they write themselves.
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -22,7 +21,7 @@ from mailserver.filters import Owner
 from mailserver.filters.sieve import Fcc, Notify, Reject, Vacation
 from mailserver.foundation.settings import Settings
 from mailserver.mime.body.structure import unpack
-from mailserver.mime.header import header_limit, originators
+from mailserver.mime.header import dates, header_limit, originators
 from mailserver.mime.header.addresses import parse, people
 from mailserver.mime.writing import compose, dsn
 from mailserver.mime.writing.dsn import Fate, Report
@@ -357,8 +356,7 @@ class Answering:
         return compose.message_id(self._clock.token(12), domain)
 
     def _offset(self, now: float) -> int:
-        offset = datetime.fromtimestamp(now, self._zone).utcoffset()
-        return int(offset.total_seconds()) if offset is not None else 0
+        return dates.offset(now, self._zone)
 
     # ------------------------------------------------------------------ refused, failed
 
@@ -400,6 +398,7 @@ class Answering:
             message_id=self._message_id(),
             fates=(fate,),
             language=await self._deliverer.language(recipient),
+            zone=self._zone,
         )
         octets = return_path("") + dsn.build(report, at.original[: dsn.MAX_RETURNED])
         prepared = await self._deliverer.prepare(octets)

@@ -2,7 +2,7 @@
 
 import re
 import time
-from datetime import date
+from datetime import date, datetime, tzinfo
 from typing import NamedTuple
 
 _DATE = re.compile(
@@ -110,6 +110,12 @@ def _offset(zone: str | None) -> int:
         seconds = int(digits[:2]) * 3600 + int(digits[2:]) * 60
         return -seconds if zone[0] == "-" else seconds
     return _ZONES.get(zone.lower(), 0) * 3600
+
+
+def offset(instant: float, zone: tzinfo) -> int:
+    """Seconds east of Greenwich of a zone at an instant."""
+    found = datetime.fromtimestamp(instant, zone).utcoffset()
+    return int(found.total_seconds()) if found is not None else 0
 
 
 def write(instant: float, offset: int = 0) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 
 from mailserver.mime.body.parser import MAX_HEADER
@@ -13,6 +14,7 @@ from mailserver.mime.writing.fields import MAX_LINE, Correspondent, field
 from mailserver.model.folding import strip_marks
 from mailserver.texts import delivery_reasons
 from mailserver.texts.catalogue import N_, NC_
+from mailserver.texts.dates import Moment
 from mailserver.texts.languages import LanguageCode
 from mailserver.texts.text import NOTHING, Several, Text, Untranslated, spoken
 
@@ -69,6 +71,12 @@ class Report:
     """Return all of the message, not only its header (RET=FULL)."""
     language: LanguageCode | None = None
     """Of whoever reads it; None: it is not known, and both are written."""
+    zone: tzinfo = UTC
+    """In which its times are written."""
+
+    def moment(self, instant: float) -> str:
+        """As programs read it."""
+        return dates.write(instant, dates.offset(instant, self.zone))
 
 
 def build(report: Report, original: bytes) -> bytes:
@@ -83,6 +91,7 @@ def build(report: Report, original: bytes) -> bytes:
         in_reply_to=about.message_id,
         references=(about.message_id,) if about.message_id else (),
         more=(("Auto-Submitted", "auto-replied"),),  # RFC 3834 section 3.1
+        zone=dates.offset(report.date, report.zone),
     )
     pieces = [
         text_part(_explain(report, about.subject)),
@@ -132,7 +141,7 @@ _TEXTS = {
 def _explain(report: Report, subject: str) -> str:
     """The part for people: in the reader's language, or French first, then English."""
     end = max((fate.retry_until for fate in report.fates), default=0)
-    until = Text(" jusqu'au {day}", day=dates.write(end)) if end else NOTHING
+    until = Text(" jusqu'au {day}", day=Moment(datetime.fromtimestamp(end, report.zone))) if end else NOTHING
     text = Text(
         "Bonjour,\n\n{told}\n\n{about}\n{fates}\nService de messagerie, {domain}\n",
         told=Text(_TEXTS[_gravest(report.fates)], until=until),
@@ -165,7 +174,7 @@ def _one_line(text: str) -> str:
 
 def _status(report: Report) -> Piece:
     """RFC 3464 section 2: fields of the message, then a group for each recipient."""
-    body = b"\r\n".join([_message_fields(report), *(_recipient_fields(fate) for fate in report.fates)])
+    body = b"\r\n".join([_message_fields(report), *(_recipient_fields(report, fate) for fate in report.fates)])
     if all(fate.recipient.isascii() and fate.orcpt.isascii() for fate in report.fates):
         if not body.isascii():  # the words of another server: seven bits have to do (RFC 3464 section 2.1)
             body = strip_marks(body.decode("utf-8")).encode("ascii", "replace")
@@ -179,11 +188,11 @@ def _message_fields(report: Report) -> bytes:
     if report.envid:
         out.insert(0, _field("Original-Envelope-Id", _decoded(report.envid)))
     if report.arrival:
-        out.append(_field("Arrival-Date", dates.write(report.arrival)))
+        out.append(_field("Arrival-Date", report.moment(report.arrival)))
     return b"".join(out)
 
 
-def _recipient_fields(fate: Fate) -> bytes:
+def _recipient_fields(report: Report, fate: Fate) -> bytes:
     kind = "rfc822" if fate.recipient.isascii() else "utf-8"
     out = [_field("Original-Recipient", _original_recipient(fate.orcpt))] if fate.orcpt else []
     out += [
@@ -197,9 +206,9 @@ def _recipient_fields(fate: Fate) -> bytes:
         kind = "smtp" if _REPLY.match(fate.diagnostic) else "x-mailserver"  # RFC 3464 section 2.3.6
         out.append(_field("Diagnostic-Code", f"{kind}; {fate.diagnostic}"))
     if fate.last_attempt:
-        out.append(_field("Last-Attempt-Date", dates.write(fate.last_attempt)))
+        out.append(_field("Last-Attempt-Date", report.moment(fate.last_attempt)))
     if fate.action is Action.DELAYED and fate.retry_until:
-        out.append(_field("Will-Retry-Until", dates.write(fate.retry_until)))
+        out.append(_field("Will-Retry-Until", report.moment(fate.retry_until)))
     return b"".join(out)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailserver.mime.body.structure import Part
-from mailserver.mime.header import headers
+from mailserver.mime.header import dates, headers
 from mailserver.mime.header.addresses import parse, people
 from mailserver.mime.writing import compose, replies
 from mailserver.mime.writing.fields import Correspondent
@@ -117,6 +117,7 @@ def build(house: House, gone: Gone, to: str, octets: bytes, message: Part, *, to
             in_reply_to=in_reply_to,
             references=references,
             more=(("Auto-Submitted", "auto-replied"), ("Precedence", "bulk")),
+            zone=dates.offset(now, house.zone),
         )
     )
 

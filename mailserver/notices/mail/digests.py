@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mailserver.mime.header import dates
 from mailserver.mime.writing.compose import (
     NewMessage,
     Piece,
@@ -80,6 +81,7 @@ def write(house: House, what: Digest) -> bytes:
             message_id=what.message_id,
             to=(Correspondent("", what.address),),
             subject=subject(house, what),
+            zone=dates.offset(what.made, house.zone),
         )
     )
     return fields + b"MIME-Version: 1.0\r\n" + content.octets

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from mailserver.mime.body.structure import Part
+from mailserver.mime.header import dates
 from mailserver.mime.writing import compose, replies
 from mailserver.mime.writing.entity import entity
 from mailserver.mime.writing.fields import Correspondent
@@ -53,7 +53,6 @@ def absence(answer: Absence, octets: bytes, message: Part, *, message_id: str, n
 
 def trial(house: House, author: Correspondent, subject: str, text: str, *, token: bytes, now: float) -> bytes:
     """An absence message that its author sends themself, to see it."""
-    zone = datetime.fromtimestamp(now, house.zone).utcoffset()
     return compose.build(
         compose.NewMessage(
             author=author,
@@ -63,7 +62,7 @@ def trial(house: House, author: Correspondent, subject: str, text: str, *, token
             subject=subject[:MAX_SUBJECT],
             text=text,
             more=(("Auto-Submitted", "auto-generated"),),  # RFC 3834 section 5
-            zone=int(zone.total_seconds()) if zone is not None else 0,
+            zone=dates.offset(now, house.zone),
         )
     )
 

@@ -4,6 +4,7 @@ the submitter's own, or that of a functional box they may send for."""
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from mailserver.foundation.settings import Settings
 from mailserver.mime.header import dates, originators
@@ -142,7 +143,8 @@ class Completion:
 
     def _missing(self, written: Written, principal: Principal | None, now: float) -> bytes:
         message_id = compose.message_id(self._clock.token(12), self._settings.domain)
-        return missing_fields(written, author=self._author(principal), message_id=message_id, now=now)
+        zone = ZoneInfo(self._settings.web.timezone)
+        return missing_fields(written, author=self._author(principal), message_id=message_id, now=now, zone=zone)
 
     def _own_trace(self, name: str, now: float) -> bytes:
         """The trace of a message that came by no SMTP; it does not tell where the person's browser is."""

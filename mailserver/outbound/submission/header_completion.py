@@ -6,6 +6,7 @@ copied: it may be large.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from mailserver.mime.header import addresses, dates, header_limit, headers
 from mailserver.mime.writing import fields
@@ -109,11 +110,12 @@ def without_secrets(octets: bytes) -> bytes:
     return b"".join((*kept, memoryview(octets)[at:])) if kept else octets
 
 
-def missing_fields(written: Written, *, author: bytes, message_id: str, now: float) -> bytes:
-    """The fields to put on top; `author` is a whole From field for a message without one."""
+def missing_fields(written: Written, *, author: bytes, message_id: str, now: float, zone: tzinfo) -> bytes:
+    """The fields to put on top; `author` is a whole From field for a message without one, `zone` what the date is
+    written in (RFC 5322 section 3.3: local time)."""
     out = []
     if not written.has_date:
-        out.append(f"Date: {dates.write(now)}\r\n".encode())
+        out.append(f"Date: {dates.write(now, dates.offset(now, zone))}\r\n".encode())
     if not written.has_message_id:
         out.append(f"Message-ID: {message_id}\r\n".encode())
     if not written.has_from:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -90,6 +91,7 @@ class HoldingNotices:
             arrival=asked.arrival,
             envid=asked.envid,
             language=await self._delivery.language(to),
+            zone=ZoneInfo(self._settings.web.timezone),
         )
         written = return_path("") + dsn.build(report, octets[: dsn.MAX_RETURNED])
         prepared = await self._delivery.prepare(written)
