@@ -80,6 +80,24 @@ def test_each_text_defines_its_own_zones(way: Callable[[str, int], datetime.date
         assert way(name, hours) == expected
 
 
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_a_zone_may_be_defined_behind_the_event(
+    way: Callable[[str, int], datetime.datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 5545 section 3.6: components stand in any order."""
+    before = calendar
+
+    def turned(name: str, hours: int, method: str = "") -> str:
+        text = before(name, hours, method=method)
+        zone = text[text.index("BEGIN:VTIMEZONE") : text.index("BEGIN:VEVENT")]
+        return text.replace(zone, "").replace("END:VCALENDAR", f"{zone}END:VCALENDAR")
+
+    monkeypatch.setitem(globals(), "calendar", turned)
+    for hours in HOURS:
+        expected = datetime.datetime(2026, 12, 1, 10, tzinfo=datetime.UTC) - datetime.timedelta(hours=hours)
+        assert way(NAMES[0], hours) == expected
+
+
 def test_also_of_a_zone_that_the_database_has() -> None:
     """Who stores a zone of their own under the name of ours moves nobody else's events."""
     stored("Europe/Paris", -8)
