@@ -167,13 +167,13 @@ def test_a_picture_is_quoted_whatever_its_program_calls_it(
     house: House, person: Principal, browser: Visitor, zoe: Principal, identifier: str, named: str
 ) -> None:
     """Content-ID is a message id (RFC 2392, RFC 5322 section 3.6.4), in ASCII and without blanks, in what we write."""
-    octets = (
+    source = (
         "From: a@exemple.org\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=M\r\n\r\n"
         f'--M\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>Voici <img src="cid:{named}"></p>\r\n'
         f"--M\r\nContent-Type: image/png\r\nContent-ID: <{identifier}>\r\nContent-Transfer-Encoding: base64\r\n\r\n"
         "iVBORw0KGgo=\r\n--M--\r\n"
     )
-    browser.get(f"/m/ecrire?repondre={house.deliver(person, octets.encode())}")
+    browser.get(f"/m/ecrire?repondre={house.deliver(person, source.encode())}")
     send(browser, a=zoe.login, html="<div>Ma réponse</div>", editeur="1")
     octets = house.octets(zoe, "INBOX")
     assert octets.isascii()
