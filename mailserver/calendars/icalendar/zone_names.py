@@ -129,7 +129,7 @@ def _from_empty(read: Any) -> Any:
 
 
 tzp.__dict__["_TZP__tz_cache"] = _icalendar
-vobject_icalendar.registerTzid, vobject_icalendar.getTzid = _define, _of_text(vobject_icalendar.getTzid)
+vars(vobject_icalendar).update(registerTzid=_define, getTzid=_of_text(vobject_icalendar.getTzid))
 vobject_icalendar.TimezoneComponent.registerTzinfo = classmethod(_registered)
 tzp.__dict__["create_timezone"] = _made_once(tzp.create_timezone)
 vobject_icalendar.TimezoneComponent.tzinfo = property(
