@@ -209,3 +209,16 @@ def test_small_chunks_are_no_attack(framed: House) -> None:
             said += piece
     assert said.startswith(b"HTTP/1.1 204 ")
     assert b"HTTP/1.1 200 " in said
+
+
+@pytest.mark.parametrize("path", [b"/csp-rapport", b"/autodiscover/autodiscover.xml", b"/connexion"])
+def test_who_leaves_within_a_body_is_no_error(framed: House, path: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with connect(framed, "http") as sock:
+        sock.sendall(
+            b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\n{"
+        )
+    with connect(framed, "http") as sock:  # what came before it has been dealt with
+        sock.sendall(b"GET /aide HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        while sock.recv(65536):
+            pass
+    assert not [record for record in caplog.records if record.name.startswith("uvicorn")]

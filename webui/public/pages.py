@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import structlog
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from mailserver.certificates.proofs import TOKEN
@@ -209,12 +209,19 @@ class Reports:
             self._minute, self._count = minute, 0
         self._count += 1
         if self._count <= REPORTS_PER_MINUTE:
-            size = 0
-            text = b""
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > MAX_REPORT:
-                    break
-                text += chunk
+            try:
+                text = await _start(request)
+            except ClientDisconnect:
+                return Response(status_code=400)
             log.warning("content policy report", report=text.decode("utf-8", "replace")[:1000])
         return Response(status_code=204)
+
+
+async def _start(request: Request) -> bytes:
+    """Of a body, what is not too much. Raises ClientDisconnect."""
+    text = b""
+    async for chunk in request.stream():
+        if len(text) + len(chunk) > MAX_REPORT:
+            break
+        text += chunk
+    return text
