@@ -34,8 +34,8 @@ MOST_GROWTH = 1.25
 MOST_SLOWER = 2.0
 MOST_TAKEN = 0.1
 """Of the processors: with so much more gone to others at the end, waits say nothing of us."""
-FEWEST = 100
-"""Requests of a stretch: of fewer the 99th of a hundred is the slowest one alone."""
+FEWEST = 30
+"""Requests of a stretch from which a percentile says something."""
 SETTLE_SECONDS = 120.0
 
 
