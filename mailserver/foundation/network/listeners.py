@@ -138,7 +138,7 @@ class Listener:
 
     def _arrived(self, sock: socket.socket, entry: Entry, task: asyncio.Task[None]) -> None:
         self._arrivals.discard(task)
-        if task.cancelled():  # perhaps before it began
+        if task.cancelled():  # perhaps before it began, then nobody else has closed it
             entry.leave()
             sock.close()
 
@@ -168,6 +168,10 @@ class Listener:
             log.info("connection failed", door=self._name, peer=entry.peer, error=type(error).__name__)
             entry.leave()
             sock.close()
+        except BaseException:
+            entry.leave()
+            sock.close()
+            raise
 
     async def _heard(self, sock: socket.socket, entry: Entry) -> bool:
         """True once the PROXY header has been read and counted; else the connection is closed."""
