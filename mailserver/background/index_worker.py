@@ -30,8 +30,9 @@ PERIOD = 1.0
 PAUSE = 0.02
 """Seconds between two steps, in which the store is left to others."""
 GATHERING = 1.0
-"""The same when nothing but what just came in is waiting: while mail pours in, a step for each dozen messages would
-cost twice as much, and its commits would hold up those of whoever brings them; a search reads what it leaves."""
+"""Seconds between two steps that make texts of what just came in, in which segments are made instead: a step for each
+dozen messages would cost twice as much, and its commits would hold up those of whoever brings them. A search reads
+what it leaves."""
 NICENESS = 10
 """Steps of scheduling priority below the workers (nice(2)): a tenth of a busy core, all of an idle one."""
 
@@ -44,7 +45,8 @@ class Indexer:
         self._clock = clock
         self._changes = changes
         self._folder = store.blobs
-        self._pause = PAUSE
+        self._texts_again = 0.0
+        """When texts are made again, by the loop's clock."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="index", initializer=step_back, initargs=(NICENESS,))
 
     async def run(self) -> None:
@@ -64,28 +66,42 @@ class Indexer:
     async def _work(self) -> None:
         """Step after step, as long as there is work and the lease is ours."""
         steps = 0
-        while await self.step():
-            steps += 1
-            await asyncio.sleep(self._pause)
+        while True:
+            if await self.step():
+                steps += 1
+                await asyncio.sleep(PAUSE)
+            elif self._gathers():
+                await asyncio.sleep(GATHERING)
+            else:
+                break
         log.debug("indexed", steps=steps)
         await self._store.write(indexing_lease.release_lease, self._store.worker)
 
     async def step(self) -> bool:
         """Texts for the next contents, else a segment for the next account; False when there was nothing to do
         or another machine's indexer has the lease."""
-        sources = await self._store.read(content_texts.pending, content_texts.BATCH)
-        self._pause = GATHERING if 0 < len(sources) < content_texts.BATCH else PAUSE
-        if sources:
-            texts = await self._aside(self._texts, sources)
-            for unit in content_texts.units(texts):
-                if not await self._store.write(content_texts.save_texts, self._store.worker, unit):
-                    return False
-            return True
+        if not self._gathers():
+            sources = await self._store.read(content_texts.pending, content_texts.BATCH)
+            if sources:
+                return await self._make_texts(sources)
         for account_id in await self._store.read(segments.crowded, 1):
             planned = await self._store.read(segments.plan, account_id)
             segment = await self._aside(segments.assemble, planned)
             return await self._store.write(segments.save_segment, self._store.worker, planned, segment)
         return False
+
+    async def _make_texts(self, sources: list[Row]) -> bool:
+        texts = await self._aside(self._texts, sources)
+        for unit in content_texts.units(texts):
+            if not await self._store.write(content_texts.save_texts, self._store.worker, unit):
+                return False
+        if len(sources) < content_texts.BATCH:
+            self._texts_again = asyncio.get_running_loop().time() + GATHERING
+        return True
+
+    def _gathers(self) -> bool:
+        """Whether what comes in is left until there is more of it."""
+        return asyncio.get_running_loop().time() < self._texts_again
 
     async def _aside(self, work: Callable[[Argument], Result], argument: Argument) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, argument)

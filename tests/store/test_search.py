@@ -620,6 +620,18 @@ async def test_loop_goes_on_until_nothing_is_left(
     assert await is_indexed(store, 60)
 
 
+async def test_mail_that_keeps_coming_in_does_not_keep_segments_back(
+    store: Store, edupont: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_worker, "GATHERING", 3600.0)
+    steps = Indexer(store=store, clock=SystemClock(), changes=store.changes)
+    await asyncio.to_thread(fill, store, edupont, segments.SEGMENT_MINIMUM)
+    assert await steps.step()
+    await asyncio.to_thread(fill, store, edupont, 1, 1000)
+    assert await steps.step()
+    assert await asyncio.to_thread(segment_sizes, store, edupont) == [segments.SEGMENT_MINIMUM]
+
+
 async def test_the_thread_of_texts_alone_steps_back(store: Store, edupont: int) -> None:
     await asyncio.to_thread(fill, store, edupont, 1)
     steps = Indexer(store=store, clock=SystemClock(), changes=store.changes)
