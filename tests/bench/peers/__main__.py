@@ -62,6 +62,8 @@ class Side:
             found["large"] = await load.ingest(service.smtp, service.imap, roots, first, count // 4, load.LARGE)
             found["logins"] = await load.logins(service.imap, roots, seconds)
             found["mixed"] = await load.mixed(service.smtp, service.imap, roots, first, seconds)
+            first += int(seconds * load.A_SECOND)
+            found["searching"] = await load.mixed(service.smtp, service.imap, roots, first, seconds, load.SEARCHING)
         if chosen.only != "load":
             found.update(await commands.measure(service.imap, roots, chosen.messages))
         self.rounds.append(found)

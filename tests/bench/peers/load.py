@@ -11,7 +11,7 @@ from tests.bench.incoming.client import Mailboxes
 from tests.bench.incoming.mail import Letter
 from tests.bench.incoming.people import LOGINS, address
 from tests.bench.peers.imap import Connection
-from tests.bench.peers.letters import SUBJECT_WORD, letter
+from tests.bench.peers.letters import BODY_WORD, SUBJECT_WORD, letter
 from tests.bench.peers.measuring import Figure, Measure, Meter
 
 SMALL, LARGE = 4 * 1024, 100 * 1024
@@ -27,8 +27,17 @@ MEASURES = (
     Measure("large", "réception, 100 Kio", "taking mail in, 100 KiB", is_rate=True),
     Measure("logins", "connexions avec SELECT", "logins with SELECT", is_rate=True),
     Measure("mixed", "40 programmes au travail, opérations", "40 programs at work, operations", is_rate=True),
+    Measure(
+        "searching",
+        "40 programmes, dont 2 % cherchent dans les textes",
+        "40 programs, of which 2 % search texts",
+        is_rate=True,
+    ),
 )
-_WORK = (("list", 30), ("select", 20), ("body", 20), ("store", 15), ("subject", 8), ("noop", 7))
+Kinds = tuple[tuple[str, int], ...]
+WORK: Kinds = (("list", 30), ("select", 20), ("body", 20), ("store", 15), ("subject", 8), ("noop", 7))
+"""What a program does, and how often."""
+SEARCHING: Kinds = (*WORK[:-1], ("text", 2), ("noop", 5))
 
 
 async def ingest(smtp: int, imap: int, roots: Sequence[int], first: int, count: int, size: int) -> Figure:
@@ -64,7 +73,7 @@ async def logins(imap: int, roots: Sequence[int], seconds: float) -> Figure:
     return meter.rate(done)
 
 
-async def mixed(smtp: int, imap: int, roots: Sequence[int], first: int, seconds: float) -> Figure:
+async def mixed(smtp: int, imap: int, roots: Sequence[int], first: int, seconds: float, kinds: Kinds = WORK) -> Figure:
     """Operations of IMAP a second, each reader as fast as it is answered."""
     readers = [await _reader(imap, login) for login in LOGINS[:READERS]]
     mail = [_mail(first + number, SMALL) for number in range(int(seconds * A_SECOND))]
@@ -73,7 +82,7 @@ async def mixed(smtp: int, imap: int, roots: Sequence[int], first: int, seconds:
     async def work(number: int) -> None:
         nonlocal done
         dice, one = random.Random(first + number), readers[number]
-        names, weights = zip(*_WORK, strict=True)
+        names, weights = zip(*kinds, strict=True)
         while meter.seconds < seconds:
             await _step(one, dice.choices(names, weights)[0], dice)
             done += 1
@@ -104,6 +113,7 @@ async def _step(one: Connection, name: str, dice: random.Random) -> None:
         "body": b"FETCH %d (UID BODY.PEEK[])" % at,
         "store": b"STORE %d %cFLAGS (\\Seen)" % (at, dice.choice(b"+-")),
         "subject": b"SEARCH SUBJECT " + SUBJECT_WORD,
+        "text": b"SEARCH TEXT " + BODY_WORD,
         "noop": b"NOOP",
     }
     await one.command(words[name])
