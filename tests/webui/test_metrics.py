@@ -60,6 +60,7 @@ def test_every_figure_is_there(house: House, visitor: Visitor, monkeypatch: pyte
     assert next(iter(found["mailserver_process_resident_memory_bytes"].values())) > 1e6
     assert found["mailserver_disk_free_bytes"]
     assert found["mailserver_index_backlog"]
+    assert found["mailserver_index_unsegmented"][()] == 0
 
 
 @pytest.mark.parametrize("peer", ["192.0.2.1", "10.0.0.1", "", "127.evil.test", "::ffff:192.0.2.1"])

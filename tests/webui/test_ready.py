@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, insert
 
 from directory.ldap import LdapDirectory
 from mailserver.foundation.settings import LdapDirectory as LdapSection
@@ -21,7 +22,8 @@ from mailserver.model.identity import Principal
 from mailserver.notices import announcements
 from mailserver.operations.health import disk_space, figures, service_state
 from mailserver.operations.health.service_state import Health, bounded
-from mailserver.store.search import content_texts
+from mailserver.store.schema.mail.search import search_account
+from mailserver.store.search import content_texts, segments
 from tests.clocks import StandingClock
 from tests.webui.house import DOMAIN, House, Visitor
 
@@ -207,6 +209,26 @@ def test_an_index_that_nobody_works_on(looked_at: House, monkeypatch: pytest.Mon
     monkeypatch.setattr(service_state, "MOST_BEHIND", 2)
     pending[:] = [9, 10]
     assert not keeps_up(0)
+
+
+def test_accounts_whose_texts_nobody_puts_into_segments(looked_at: House) -> None:
+    """However few texts wait to be made; an account that has just got many is served in its turn."""
+    clock = StandingClock()
+    store, directory = looked_at.store, looked_at.directory
+    health = Health(settings=looked_at.settings, store=store, directory=directory, clock=clock)
+
+    def keeps_up(seconds: float, waiting: int) -> bool:
+        values = {"account_id": 1, "waiting": waiting}
+        store.write_now(lambda tx: tx.execute(delete(search_account)))
+        store.write_now(lambda tx: tx.execute(insert(search_account).values(**values)))
+        clock.step(seconds)
+        return looked_at.run(health.state()).index
+
+    assert keeps_up(0, segments.NEGLECTED)
+    assert keeps_up(service_state.STALE_SECONDS - 1, 10 * segments.NEGLECTED)
+    assert not keeps_up(1, segments.NEGLECTED)
+    assert keeps_up(0, segments.NEGLECTED - 1)
+    assert keeps_up(service_state.STALE_SECONDS, segments.NEGLECTED)
 
 
 def test_a_certificate_that_is_over(looked_at: House, visitor: Visitor) -> None:

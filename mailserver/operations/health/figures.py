@@ -140,6 +140,12 @@ def _of_store(found: Figures) -> Iterator[Metric]:
         "",
         {"": float(found.behind)},
     )
+    yield _gauge(
+        "index_unsegmented",
+        "Contents in no segment of the search index, which searches read each time, of the account that has most",
+        "",
+        {"": float(found.unsegmented)},
+    )
     yield _gauge("web_sessions", "Open sessions of the web", "", {"": float(found.sessions)})
     octets = {name: float(size) for name, (_, size) in found.measured.items() if size}
     yield _gauge("stored_bytes", "Octets of all mailboxes, and of the database, each hour", "what", octets)

@@ -17,7 +17,7 @@ from mailserver.model.identity import Directory
 from mailserver.operations.health import disk_space
 from mailserver.store.engine.transactions import Store
 from mailserver.store.octets.files import files_of
-from mailserver.store.search import content_texts
+from mailserver.store.search import content_texts, segments
 from mailserver.store.upkeep import certificates, condition
 
 log = structlog.get_logger("health")
@@ -28,7 +28,8 @@ REMEMBERED = 30.0
 MOST_BEHIND = 5_000
 """Contents that may wait for the search index: what mail at its busiest leaves for some seconds."""
 STALE_SECONDS = 600.0
-"""The oldest of them has waited so long: nobody works on them, however few they are."""
+"""The oldest of them, or the accounts whose texts are in no segment, have waited so long: nobody works on them, however
+few they are."""
 ANSWER_SECONDS = 5.0
 """For each part to answer: one that hangs (a frozen database, a disk that stalls) is away."""
 DIRECTORY_REMEMBERED = 5.0
@@ -87,6 +88,8 @@ class Health:
         """The content that has waited longest for the index,"""
         self._since = 0.0
         """and since when it was the one."""
+        self._neglected: float | None = None
+        """Since when some account has had many texts in no segment."""
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="health")
         """A disk that hangs keeps this one, and none that anybody else needs."""
@@ -126,7 +129,7 @@ class Health:
         return True
 
     async def _look(self) -> State:
-        (found, pending), writes, files, octets = await asyncio.gather(
+        (found, pending, unsegmented), writes, files, octets = await asyncio.gather(
             self._reads(), self._writes(), self._files(), self._octets()
         )
         if not files.attached:
@@ -140,23 +143,24 @@ class Health:
             whole=found is None or not found.damaged,
             room=files.room,
             spare=files.spare,
-            index=self._keeps_up(pending),
+            index=self._keeps_up(pending) and self._serves_accounts(unsegmented),
             certificate=files.certificate,
             octets=octets,
             upkeep=found is None or (found.stop is None and found.doubt is None),
         )
 
-    async def _reads(self) -> tuple[condition.Condition | None, Sequence[int]]:
-        """What the store says of itself, and what waits for the index."""
-        found, pending = None, []
+    async def _reads(self) -> tuple[condition.Condition | None, Sequence[int], int]:
+        """What the store says of itself, what waits for the index, and how much of one account for a segment of it."""
+        found, pending, unsegmented = None, [], 0
         try:
             found = await bounded(self._store.read(condition.look, seconds=QUICK_SECONDS))
             pending = await bounded(self._store.read(content_texts.waiting, MOST_BEHIND))
+            unsegmented = await bounded(self._store.read(segments.most_waiting))
         except Temporary as error:
             log.error("the store cannot be read", why=str(error))
         except Exception:
             log.exception("the store cannot be read")
-        return found, pending
+        return found, pending, unsegmented
 
     async def _files(self) -> "_Files":
         try:
@@ -209,6 +213,15 @@ class Health:
             log.exception("the store cannot be written")
             return False
         return True
+
+    def _serves_accounts(self, unsegmented: int) -> bool:
+        """Accounts get their segments: until then each of their searches reads the texts."""
+        now = self._clock.monotonic()
+        if unsegmented < segments.NEGLECTED:
+            self._neglected = None
+        elif self._neglected is None:
+            self._neglected = now
+        return self._neglected is None or now - self._neglected < STALE_SECONDS
 
 
 async def bounded(asked: Awaitable[T], seconds: float | None = None) -> T:

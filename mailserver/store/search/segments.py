@@ -21,6 +21,8 @@ from mailserver.store.search.vocabulary import MAX_TEXTS, Places, Reader, Segmen
 
 SEGMENT_MINIMUM = 64
 """Contents without a segment that are worth one: fewer are read through in a millisecond or two."""
+NEGLECTED = 4 * SEGMENT_MINIMUM
+"""An account with so many has not had its turn for long."""
 SEGMENT_TEXTS = 2048
 """Contents of a fresh segment: the more at once, the fewer merges."""
 SEGMENT_OCTETS = 4 * 1024 * 1024
@@ -70,6 +72,7 @@ _CROWDED = Statement(
     .order_by(search_account.c.waiting.desc())
     .limit(bindparam("limit"))
 )
+_MOST_WAITING = Statement(select(search_account.c.waiting).order_by(search_account.c.waiting.desc()).limit(1))
 _HELD = Statement(
     select(message.c.content_id)
     .join(mailbox, mailbox.c.id == message.c.mailbox_id)
@@ -119,6 +122,12 @@ _INSERT_SEGMENT = Statement(
 def crowded(tx: Tx, limit: int) -> list[int]:
     """Accounts with enough contents in no segment, the most first."""
     return [row[0] for row in tx.all(_CROWDED, limit=limit, least=SEGMENT_MINIMUM)]
+
+
+def most_waiting(tx: Tx) -> int:
+    """How many contents are in no segment, of the account that has most of them."""
+    row = tx.one(_MOST_WAITING)
+    return 0 if row is None else int(row[0])
 
 
 def documents(tx: Tx, account_id: int) -> list[Documents]:

@@ -17,7 +17,7 @@ from mailserver.store.schema.mail.writing import outbox
 from mailserver.store.schema.outgoing.spool import queued, queued_domain
 from mailserver.store.schema.people.rosters import held_message
 from mailserver.store.schema.service.console import measure
-from mailserver.store.search import content_texts
+from mailserver.store.search import content_texts, segments
 from mailserver.store.upkeep import measures
 
 AGES = {"5m": 300, "1h": 3600, "6h": 6 * 3600, "1d": 86400, "older": 0}
@@ -38,6 +38,8 @@ class Figures:
     """What waits for a moment or for somebody."""
     behind: int
     """Contents that wait for the search index."""
+    unsegmented: int
+    """Contents in no segment of it, of the account that has most."""
     sessions: int
     measured: dict[str, tuple[int, int]]
     """Count and octets of each gauge of the hour."""
@@ -56,6 +58,7 @@ def take(tx: Tx) -> Figures:
             "phishing_reports": _count(tx, _NEW_REPORTS),
         },
         behind=content_texts.backlog(tx, MOST_BEHIND),
+        unsegmented=segments.most_waiting(tx),
         sessions=sessions.count_open(tx),
         measured={name: _last(tx, name) for name in (measures.MAIL, measures.ACCOUNTS, measures.DATABASE)},
     )
