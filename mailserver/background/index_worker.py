@@ -16,9 +16,11 @@ import structlog
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.host_processes import step_back
 from mailserver.model.clock import Clock
+from mailserver.model.errors import Damaged
 from mailserver.store.engine.statements import Row
 from mailserver.store.engine.transactions import Store
 from mailserver.store.search import content_texts, indexing_lease, segments
+from mailserver.store.upkeep import integrity
 
 log = structlog.get_logger("indexer")
 
@@ -86,9 +88,20 @@ class Indexer:
                 return await self._make_texts(sources)
         for account_id in await self._store.read(segments.crowded, 1):
             planned = await self._store.read(segments.plan, account_id)
-            segment = await self._aside(segments.assemble, planned)
+            try:
+                segment = await self._aside(segments.assemble, planned)
+            except Damaged as error:
+                return await self._start_again(planned, error)
             return await self._store.write(segments.save_segment, self._store.worker, planned, segment)
         return False
+
+    async def _start_again(self, planned: segments.Plan, error: Damaged) -> bool:
+        """Everything in the index follows from the messages. Left so, one account would keep all others waiting."""
+        log.error("the index of an account is damaged: made again", account=planned.account_id, why=error.fault)
+        damaged = await self._aside(segments.damaged_texts, planned)
+        for key in (*damaged, -planned.account_id):
+            await self._store.write(integrity.mend_index, key)
+        return True
 
     async def _make_texts(self, sources: list[Row]) -> bool:
         texts = await self._aside(self._texts, sources)

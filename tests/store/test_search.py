@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Column, delete, func, select, update
 
 from mailserver.background import index_worker
 from mailserver.background.index_worker import Indexer
@@ -55,6 +55,7 @@ from mailserver.store.schema.mail.messages import content
 from mailserver.store.schema.mail.search import search_account, search_segment, search_text
 from mailserver.store.search import content_texts, header_cache, indexing_lease, row_tests, search, segments, vocabulary
 from mailserver.store.search import texts as textual
+from mailserver.store.upkeep import integrity
 
 # fmt: off
 WORDS = [
@@ -453,6 +454,45 @@ def test_segments_are_merged_and_forget_what_is_gone(store: Store, edupont: int,
     assert sum(segment_sizes(store, edupont)) <= 64 + 4 + 16
     assert max(segment_sizes(store, edupont)) <= 64
     assert find(store, edupont, box, Body("mot163")) == [128]
+
+
+def spoil(store: Store, column: Column[bytes], row: int) -> None:
+    """Another octet in the middle of a frame."""
+    table = column.table
+    key = next(iter(table.primary_key))
+    frame = bytearray(store.read_now(lambda tx: tx.execute(select(column).where(key == row)).scalar_one()))
+    frame[len(frame) // 2] ^= 1
+    store.write_now(lambda tx: tx.execute(update(table).where(key == row).values({column: bytes(frame)})))
+
+
+def test_a_damaged_text_keeps_nobody_waiting(store: Store, edupont: int, mmartin: int) -> None:
+    """It is made again; the account with most texts comes first, and all others after it."""
+    box = fill(store, edupont, segments.SEGMENT_MINIMUM + 10)
+    others = fill(store, mmartin, segments.SEGMENT_MINIMUM, first=500)
+    steps = Indexer(store=store, clock=SystemClock(), changes=store.changes)
+    assert asyncio.run(steps.step())
+    first = store.read_now(lambda tx: tx.execute(select(func.min(content.c.id))).scalar_one())
+    spoil(store, search_text.c.body, first)
+    index_everything(store)
+    assert segment_sizes(store, edupont) == [segments.SEGMENT_MINIMUM + 10]
+    assert segment_sizes(store, mmartin) == [segments.SEGMENT_MINIMUM]
+    assert find(store, edupont, box, Body("mot0")) == [1]
+    assert find(store, mmartin, others, Body("mot500")) == [1]
+
+
+@pytest.mark.parametrize("name", ["body_words", "body_postings"])
+def test_a_damaged_segment_is_passed_over_and_made_again(store: Store, edupont: int, name: str) -> None:
+    box = fill(store, edupont, segments.SEGMENT_MINIMUM)
+    index_everything(store)
+    only = store.read_now(lambda tx: tx.execute(select(search_segment.c.id)).scalar_one())
+    spoil(store, search_segment.c[name], only)
+    assert find(store, edupont, box, Body("mot63")) == [64]
+    assert len(find(store, edupont, box, Body("commun"))) == segments.SEGMENT_MINIMUM
+    assert [flaw.key for flaw in store.read_now(integrity.index)] == [-edupont]
+    fill(store, edupont, segments.SEGMENT_MINIMUM, first=500)
+    index_everything(store)
+    assert segment_sizes(store, edupont) == [2 * segments.SEGMENT_MINIMUM]
+    assert store.read_now(integrity.index) == []
 
 
 def test_words_that_nobody_else_has_make_small_segments(

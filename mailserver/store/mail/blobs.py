@@ -153,6 +153,15 @@ def expand(frame: bytes) -> bytes:
         raise Damaged(Cause("frame-damaged")) from error
 
 
+def is_whole(frame: bytes) -> bool:
+    """Whether a frame of ours can be expanded."""
+    try:
+        expand(frame)
+    except Damaged:
+        return False
+    return True
+
+
 def unpacked_size(frame: bytes) -> int:
     """How many octets are in one frame of ours. Raises Damaged."""
     try:

@@ -225,7 +225,7 @@ def _segment(tx: Tx, segment_id: int) -> Segment:
 
 
 def assemble(planned: Plan) -> Segment | None:
-    """The segment of a plan; None when nothing would be in it. Needs no transaction."""
+    """The segment of a plan; None when nothing would be in it. Needs no transaction. Raises Damaged."""
     texts = [
         (content_id, blobs.expand(header).decode("utf-8"), blobs.expand(body).decode("utf-8"))
         for content_id, header, body in planned.texts
@@ -234,6 +234,11 @@ def assemble(planned: Plan) -> Segment | None:
     if not planned.merged:
         return fresh if fresh.docs else None
     return vocabulary.merge([*(segment for _, segment in planned.merged), fresh], set(planned.held))
+
+
+def damaged_texts(planned: Plan) -> list[int]:
+    """The contents of a plan whose texts cannot be read. Needs no transaction."""
+    return [content_id for content_id, *frames in planned.texts if not all(map(blobs.is_whole, frames))]
 
 
 def save_segment(tx: Tx, worker: int, planned: Plan, segment: Segment | None) -> bool:

@@ -164,7 +164,6 @@ class Texts:
 
     def _ask(self, segment: segments.Documents, here: Set[int]) -> None:
         """Ask one segment: what it is sure of is found, what it is not is to be looked at."""
-        docs = segment.docs
         for sought in self._needles:
             self._budget.check()
             doubts = self._doubts[sought]
@@ -172,18 +171,26 @@ class Texts:
             if not asked:
                 continue
             loose = segment.loose & asked
-            found: set[int] = set()
-            for name in segments.FIELDS:
-                if sought.looks_in(name) and len(found) < len(docs) - len(segment.loose):
-                    reader = segments.reader(self._tx, segment, name)
-                    found.update(map(docs.__getitem__, reader.find(sought.parts)))
-            found &= asked
+            try:
+                found = self._found(segment, sought) & asked
+            except Damaged as error:
+                log.error("a segment of the index is damaged: its texts are read", why=error.fault)
+                continue
             doubts -= asked
             if sought.exact:
                 self._hits[sought.leaf] |= found - loose
                 doubts |= loose
             else:
                 doubts |= found | loose
+
+    def _found(self, segment: segments.Documents, sought: Needle) -> set[int]:
+        """Which contents of a segment have the words of a criterion. Raises Damaged."""
+        found: set[int] = set()
+        for name in segments.FIELDS:
+            if sought.looks_in(name) and len(found) < len(segment.docs) - len(segment.loose):
+                reader = segments.reader(self._tx, segment, name)
+                found.update(map(segment.docs.__getitem__, reader.find(sought.parts)))
+        return found
 
     def _verify_fields(self, needles: Sequence[Needle]) -> None:
         """Look at headers as they were sent, a batch at a time; never at a body."""

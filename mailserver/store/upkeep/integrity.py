@@ -28,6 +28,8 @@ from mailserver.texts.causes import NOTHING, Cause
 
 BATCH = 100
 """Contents that one snapshot reads."""
+SEGMENTS = 20
+"""Segments of the search index that are read at once: each has up to some megabytes."""
 MAX_LINES = 20
 """Faults of a database that are told."""
 STEPS = 10_000
@@ -209,21 +211,25 @@ def index(tx: Tx) -> list[Flaw]:
         flaws += [
             Flaw(Part.INDEX, Cause("text-damaged", id=row.content_id), row.content_id)
             for row in rows
-            if not (_expands(row.header) and _expands(row.body))
+            if not (blobs.is_whole(row.header) and blobs.is_whole(row.body))
         ]
-    segments = select(search_segment.c.account_id, search_segment.c.header_words, search_segment.c.body_words)
-    rows_of = map(tuple, tx.execute(segments))
-    broken = {owner for owner, head, body in rows_of if not (_expands(head) and _expands(body))}
-    flaws += [Flaw(Part.INDEX, Cause("index-damaged", id=number), -number) for number in sorted(broken)]
+    flaws += [Flaw(Part.INDEX, Cause("index-damaged", id=number), -number) for number in sorted(_broken_owners(tx))]
     return flaws
 
 
-def _expands(frame: bytes) -> bool:
-    try:
-        blobs.expand(frame)
-    except Damaged:
-        return False
-    return True
+def _broken_owners(tx: Tx) -> set[int]:
+    """Accounts of which a segment cannot be read."""
+    owners: set[int] = set()
+    after = 0
+    columns = search_segment.c
+    frames = (columns.header_words, columns.header_postings, columns.body_words, columns.body_postings)
+    clause = select(columns.id, columns.account_id, *frames).order_by(columns.id).limit(SEGMENTS)
+    while rows := tx.execute(clause.where(columns.id > after)).all():
+        for number, owner, *packed in map(tuple, rows):
+            after = number
+            if not all(map(blobs.is_whole, packed)):
+                owners.add(owner)
+    return owners
 
 
 def mend_index(tx: Tx, key: int) -> Cause:
