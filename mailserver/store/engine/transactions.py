@@ -108,9 +108,8 @@ class Store:
         """`read` for what may take seconds (a search, an order), asked by this account.
 
         Other threads do it, SLOW_READERS at once and one for each account, so that neither what is quick nor the
-        searches
-        of others wait for somebody's thousand keys. Whoever goes away while it runs counts until it ends. Raises
-        Temporary.
+        searches of others wait for somebody's thousand keys. Whoever goes away while it runs counts until it ends.
+        Raises Temporary.
         """
         return await self._run_slowly(account_id, lambda: self.read_now(function, *args, **kwargs))
 

@@ -1,10 +1,9 @@
 """Letters that leave later: planned ones, and those that can still be called back.
 
 One per worker goes round once a second. A letter is taken by one of them for a while (`store.queue.outbox.take`), but
-what
-makes it leave once is that its row goes in the unit that submits it: of two workers, or of a worker and the person who
-calls it back, the second finds no row and its unit does nothing. A worker that is killed leaves the row, and another
-takes it when the lease has run out.
+what makes it leave once is that its row goes in the unit that submits it: of two workers, or of a worker and the person
+who calls it back, the second finds no row and its unit does nothing. A worker that is killed leaves the row, and
+another takes it when the lease has run out.
 """
 
 import asyncio

@@ -86,9 +86,8 @@ def change(
     """SETACL and DELETEACL: mode "=" sets, "+" adds, "-" removes; no rights left: no entry left.
 
     The identifier is one that `mailserver.policy.viewers` knows. Giving asks the rules between populations; taking
-    back does
-    not, but who is in a group is asked for the administration's lists of rights only (`groups`), so nobody else's
-    denial of one is taken: it would not hold. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | CANNOT | LIMIT |
+    back does not, but who is in a group is asked for the administration's lists of rights only (`groups`), so nobody
+    else's denial of one is taken: it would not hold. Raises Refused(NO_SUCH_MAILBOX | FORBIDDEN | CANNOT | LIMIT |
     AUTHENTICATION), Denied.
     """
     accounts.still_in(tx, origin)
