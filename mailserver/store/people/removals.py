@@ -8,6 +8,7 @@ from mailserver.model.errors import Reason, Refused
 from mailserver.model.folding import code_key
 from mailserver.model.identity import Tie
 from mailserver.store.engine.statements import Tx
+from mailserver.store.mail.access.rights import WORDS
 from mailserver.store.people import school_hours, vocabulary_entries
 from mailserver.store.people.mailing_lists import lists, outside_members
 from mailserver.store.record.notices import DIRECTORY, moved
@@ -158,6 +159,7 @@ def rename_list(tx: Tx, old: str, new: str) -> None:
 def readdress(tx: Tx, old: Collection[str], new: str) -> None:
     """Lists that know somebody by an address that leads nowhere any more know them by another."""
     for address in old:
+        _join_rights(tx, address, new)
         for table, column in (
             (list_member, list_member.c.member),
             (list_owner, list_owner.c.owner),
@@ -168,6 +170,19 @@ def readdress(tx: Tx, old: Collection[str], new: str) -> None:
             _rewrite(tx, table, column, address, new)
         _rewrite(tx, mailing_list, mailing_list.c.owner, address, new)
     tx.changed(DIRECTORY, 0)
+
+
+def _join_rights(tx: Tx, old: str, new: str) -> None:
+    """Who holds a functional box by two addresses may do what is said of either: the one that stays says all of it."""
+    said: dict[str, dict[str, str]] = {}
+    rows = select(list_member.c.list, list_member.c.member, list_member.c.rights)
+    for box, member, words in map(tuple, tx.execute(rows.where(list_member.c.member.in_((old, new))))):
+        said.setdefault(box, {})[member] = words
+    for box, of in said.items():
+        if len(of) == 2:
+            held = {*of[old].split(), *of[new].split()}
+            here = (list_member.c.list == box) & (list_member.c.member == new)
+            tx.execute(update(list_member).where(here).values(rights=" ".join(one for one in WORDS if one in held)))
 
 
 def _rewrite(tx: Tx, table: Table, column: "Column[str]", old: str, new: str) -> None:

@@ -201,6 +201,24 @@ def test_an_alias_that_is_taken_away_costs_no_membership(house: Academy, admin: 
     assert held(admin, dn)["owner"] == [martin]
 
 
+def test_an_alias_that_is_taken_away_costs_no_word_of_a_holder(house: Academy, admin: Any) -> None:
+    """Who holds a box by two addresses may do what is said of either."""
+    martin, dn = f"uid=mmartin,{PEOPLE}", f"cn=secretariat,{GROUPS}"
+    house.add("Marc", "Martin")
+    own, alias = "mmartin@ac-exemple.fr", "marc.martin@ac-exemple.fr"
+    given = {
+        "objectClass": ["organizationalRole", "acadList", "acadFunctionalBox"],
+        "mail": "secretariat@ac-exemple.fr",
+        "acadHolder": [f"{alias}$read send"],
+    }
+    assert code_of(admin.add(dn, attributes=given)) == 0
+    # As boxes of before 0.7 have it, and addresses that were given later.
+    house.run(house.store.write(lists.add_members, "secretariat@ac-exemple.fr", [own]))
+    house.run(house.store.write(lists.set_rights, "secretariat@ac-exemple.fr", {own: "write"}))
+    assert code_of(admin.modify(martin, {"mail": [(MODIFY_DELETE, [alias])]})) == 0
+    assert held(admin, dn)["acadHolder"] == [f"{own}$read write send"]
+
+
 def test_a_list_is_renamed(house: Academy, admin: Any) -> None:
     dn = new_list(house, admin)
     outer = f"cn=tous,{GROUPS}"
