@@ -144,6 +144,23 @@ def test_login_goes_on_to_our_own_addresses_only(visitor: Visitor, emma: Princip
 @pytest.mark.parametrize(
     ("address", "path"),
     [
+        ("/agenda/jour/2026-11-24", "/s/agenda/2026-11-24"),
+        ("/agenda/taches?fait=1", "/s/agenda/taches"),
+        ("/agenda/agendas", "/agenda/agendas"),
+        ("/m/liste/nobody%40ac-exemple.fr/messages", "/s/liste/nobody@ac-exemple.fr/messages"),
+    ],
+)
+def test_the_same_opens_in_the_simplified_interface(house: House, emma: Principal, address: str, path: str) -> None:
+    """What it has no page for (agendas that others share, which one may leave there) opens in the complete one."""
+    visitor = house.visitor()
+    visitor.get(address)
+    data = {"identifiant": emma.login, "mot_de_passe": PASSWORD, "interface": "simple"}
+    assert visitor.post("/connexion", {**data, "suite": visitor.field("suite")}).url.path == path
+
+
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
         ("/listes", "/m/listes"),
         ("/envois-en-nombre", "/m/envois-en-nombre"),
         ("/agenda/jour/2026-11-24", "/agenda/jour/2026-11-24"),

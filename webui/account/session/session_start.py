@@ -1,5 +1,6 @@
 """Into the house: a session is opened and leads to the chosen interface, or the person is told why not."""
 
+import re
 from dataclasses import dataclass, replace
 
 import structlog
@@ -14,6 +15,7 @@ from webui.account.session import second_step_page, stash
 from webui.account.session.second_step_page import Wish as Wish
 from webui.compose import writing
 from webui.installed.push import browser
+from webui.page import agenda_links
 from webui.page.context import (
     BASES,
     COMPLETE,
@@ -130,8 +132,7 @@ async def _destination(services: Services, guest: Guest, principal: Principal, w
     base = BASES[wish.interface]
     parked = await stash.take(services, guest, principal.account_id)
     if parked is None:
-        wanted = "" if wish.next.startswith(_OF_THE_OTHER[wish.interface]) else wish.next
-        return redirect(guest, wanted or f"{base}/")
+        return redirect(guest, _wanted(wish) or f"{base}/")
     visit = await _visit(services, guest, principal, wish, token)
     try:
         draft = await writing.restore(services, visit, parked)
@@ -145,6 +146,15 @@ async def _destination(services: Services, guest: Guest, principal: Principal, w
     response = redirect(guest, f"{base}/ecrire/{draft}", **done("fichiers" if parked.lost_files else "retrouve"))
     stash.forget(response, guest)
     return response
+
+
+def _wanted(wish: Wish) -> str:
+    """The page that was asked for before the login, in the chosen interface; empty: it has none, or none was."""
+    if wish.interface == SIMPLE and re.match(r"/agenda(?:[/?]|$)", wish.next):
+        return agenda_links.simplified(wish.next)
+    if re.match(r"/[sm]/listes?(?:[/?]|$)", wish.next):  # notices to owners of lists know no interface
+        return BASES[wish.interface] + wish.next[2:]
+    return "" if wish.next.startswith(_OF_THE_OTHER[wish.interface]) else wish.next
 
 
 def _is_held_up(services: Services, visit: Visit) -> bool:
