@@ -13,7 +13,7 @@ from mailserver.model.account.preferences import Preferences
 from mailserver.model.account.quiet_hours import Hours
 from mailserver.model.errors import Reason, Refused
 from mailserver.model.identity import ListKind, Population
-from mailserver.store.account import bulletins, forwards, recoveries, rules, secured, stored_preferences
+from mailserver.store.account import bulletins, forwards, jobs, recoveries, rules, secured, stored_preferences
 from mailserver.store.account.bulletins import Draft, Kind
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import known_senders
@@ -113,6 +113,15 @@ def test_the_second_of_two_first_ones_holds(store: Store, make_store: StoreMaker
 
     behind(make_store, allow(2), allow(5))
     assert [one.factor for one in store.read_now(sent_counts.allowances)] == [5]
+
+
+@pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)
+def test_of_two_imports_one_is_begun(store: Store, make_store: StoreMaker, edupont: int) -> None:
+    def begin(tx: Tx) -> None:
+        jobs.begin_alone(tx, ("plan", "apply"), "plan", edupont, "edupont", "", {})
+
+    behind(make_store, begin, begin)
+    assert len(store.read_now(jobs.listing, 9)) == 1
 
 
 @pytest.mark.parametrize("make_store", ["postgresql"], indirect=True)

@@ -3,10 +3,13 @@
 import csv
 import io
 import re
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import update
 
@@ -683,6 +686,35 @@ def test_an_import_is_compared_applied_and_taken_back(house: House, console: Vis
     journal = plain(opened(console, house, phone, "/admin/journal"))
     assert f"l’import {run.id} est terminé : 2 créés, 1 refusés" in journal
     assert f"import {run.id} is done" in console.get(f"{house.url}/admin/journal?lang=en").text
+
+
+def test_of_imports_that_are_begun_at_once_one_is(
+    house: House, console: Visitor, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/true")  # the job stays under way
+    opened(console, house, phone, "/admin/import")
+    mark, octets = console.field("m_"), (HEAD + ROWS[0]).encode()
+
+    def post(name: str) -> httpx.Response:
+        return console.http.post("/admin/import", data={"m_": mark}, files={"fichier": (name, octets, "text/csv")})
+
+    uploads = house.settings.data / "uploads"
+    before = {*uploads.glob("*.csv")}
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(post, ("a.csv", "b.csv", "c.csv", "d.csv")))
+    begun = [one for one in answers if one.status_code == 200]
+    assert [one.status_code for one in answers if one not in begun] == [422] * 3
+    assert all("Un autre travail d’import est en cours" in one.text for one in answers if one not in begun)
+    (kept,) = {*uploads.glob("*.csv")} - before  # files of others are not
+    kept.unlink()
+
+    run, _ = house.store.write_now(imports.begin, "achef", imports.Plan("autre", "delta", "r.csv", b"autre", "{}"))
+    answer = console.post(f"/admin/import/{run.id}/annuler", {"nombre": "0"})
+    assert answer.status_code == 422
+    assert "Un autre travail d’import est en cours" in answer.text
+    house.store.write_now(imports.set_state, run.id, RunState.UNDONE)
+    number = int(str(begun[0].url).rpartition("/")[2])
+    house.store.write_now(jobs.end, number, JobState.FAILED, {})
 
 
 def test_a_file_that_is_none_says_so(house: House, console: Visitor, phone: Phone) -> None:

@@ -125,7 +125,7 @@ async def post(services: Services, visit: Visit) -> Response:
     if not form.files:
         return await show_imports(services, visit, _("Choisissez un fichier."))
     if await services.store.read(jobs.running, importing.KINDS) is not None:
-        return await show_imports(services, visit, _("Un autre travail d’import est en cours : attendez sa fin."))
+        return await show_imports(services, visit, _busy(visit))
     file = form.files[0]
     original = Path(file.filename or "").name[:200]
     path = await asyncio.to_thread(_keep, services, file, original)
@@ -137,8 +137,15 @@ async def post(services: Services, visit: Visit) -> Response:
         "confirm_logins": form.has("confirme"),
         "source": form.text("source").strip()[:40],
     }
-    job_id = await start(services, visit, importing.PLAN, options)
+    job_id = await start(services, visit, importing.PLAN, options, among=importing.KINDS)
+    if not job_id:  # two files that are posted at once
+        await asyncio.to_thread(path.unlink)
+        return await show_imports(services, visit, _busy(visit))
     return redirect(visit, f"/admin/travaux/{job_id}")
+
+
+def _busy(visit: Visit) -> str:
+    return visit._("Un autre travail d’import est en cours : attendez sa fin.")
 
 
 def _keep(services: Services, file: UploadFile, original: str) -> Path:
@@ -204,10 +211,10 @@ async def apply(services: Services, visit: Visit) -> Response:
     if visit.form.text("nombre").strip() != str(touched):
         text = _("Pour appliquer, tapez le nombre de personnes touchées : %(n)s.") % {"n": touched}
         return await job(services, visit, text)
-    if await services.store.read(jobs.running, importing.KINDS) is not None:
-        return await job(services, visit, _("Un autre travail d’import est en cours : attendez sa fin."))
     options = {**planned.options, "allow_leavers": int(counts.get("leaving", 0))}
-    number = await start(services, visit, importing.APPLY, options)
+    number = await start(services, visit, importing.APPLY, options, among=importing.KINDS)
+    if not number:
+        return await job(services, visit, _busy(visit))
     return redirect(visit, f"/admin/travaux/{number}")
 
 
@@ -220,7 +227,9 @@ async def undo(services: Services, visit: Visit) -> Response:
     if visit.form.text("nombre").strip() != str(size):
         text = visit._("Pour annuler l’import %(run)s, tapez le nombre de personnes touchées : %(n)s.")
         return await show_imports(services, visit, text % {"run": run.id, "n": size})
-    number = await start(services, visit, importing.UNDO, {"run": run.id})
+    number = await start(services, visit, importing.UNDO, {"run": run.id}, among=importing.KINDS)
+    if not number:
+        return await show_imports(services, visit, _busy(visit))
     return redirect(visit, f"/admin/travaux/{number}")
 
 

@@ -7,7 +7,7 @@ service as a whole may stop a job, too: what an import applied stays, and the sa
 import asyncio
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -20,10 +20,15 @@ log = structlog.get_logger("webui")
 _children: set[asyncio.Task[int]] = set()
 
 
-async def start(services: Services, visit: Visit, kind: str, options: Mapping[str, Any]) -> int:
-    """Begin a job in the name of this person; its number."""
+async def start(
+    services: Services, visit: Visit, kind: str, options: Mapping[str, Any], *, among: Sequence[str]
+) -> int:
+    """Begin a job in the name of this person; its number. 0: one of the kinds `among` is under way."""
     by = visit.principal
-    number = await services.store.write(jobs.begin, kind, by.account_id, by.login, visit.peer, options)
+    who = (by.account_id, by.login, visit.peer)
+    number = await services.store.write(jobs.begin_alone, among, kind, *who, options)
+    if not number:
+        return 0
     command = [sys.executable, "-m", "mailserver", "job", str(services.settings.directory), str(number)]
     child = await asyncio.create_subprocess_exec(
         *command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True

@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import BigInteger, bindparam, delete, func, insert, select, update
 
-from mailserver.store.engine.statements import Tx
+from mailserver.store.engine.statements import Statement, Tx
 from mailserver.store.schema.service.console import console_job
 
 LOST_SECONDS = 120
 KEPT_SECONDS = 30 * 86400
 MAX_RESULT = 4_000_000
 """Characters of a result; who writes it bounds what it says."""
+BEGINNING_LOCK = 0x6A6F6273
+"""Held, on PostgreSQL, by whoever looks whether a job is under way and begins one."""
+_LOCK = Statement(select(func.pg_advisory_xact_lock(bindparam("key", type_=BigInteger))))
 
 
 class JobState(StrEnum):
@@ -69,6 +72,17 @@ def begin(tx: Tx, kind: str, actor_id: int, actor: str, peer: str, options: Mapp
         "options": json.dumps(dict(options), ensure_ascii=False),
     }
     return int(tx.execute(insert(console_job).values(**values).returning(console_job.c.id)).scalar_one())
+
+
+def begin_alone(
+    tx: Tx, among: Sequence[str], kind: str, actor_id: int, actor: str, peer: str, options: Mapping[str, Any]
+) -> int:
+    """The same, unless one of these kinds is under way: then 0. Of two that are begun at once one is."""
+    if tx.dialect == "postgresql":
+        tx.one(_LOCK, key=BEGINNING_LOCK)
+    if running(tx, among) is not None:
+        return 0
+    return begin(tx, kind, actor_id, actor, peer, options)
 
 
 def get(tx: Tx, job_id: int) -> Job | None:
