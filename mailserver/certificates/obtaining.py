@@ -75,17 +75,18 @@ class Obtaining:
         """Everything but the end of it, with the authority's staging directory: nothing is kept. Raises NotObtained."""
         await self._ask(new_key(), 0)
 
-    async def obtain(self, *, due_only: bool = False) -> Pair:
+    async def obtain(self, *, due_only: bool = False, fresh_key: bool = False) -> Pair:
         """A new certificate into the store; the one before serves on until it is installed.
 
-        `due_only`: not before the next attempt's time. Raises NotObtained, which is on record then unless somebody
+        `due_only`: not before the next attempt's time. `fresh_key`: for a key that nobody has, not even announced
+        ahead, whatever the settings say. Raises NotObtained, which is on record then unless somebody
         else is at it; Temporary.
         """
         lease = await self._store.write(certificates.take_lease, STEP_SECONDS, due_only=due_only)
         if not lease:
             raise NotObtained(Fault.BUSY)
         try:
-            pair, next_key = await self._obtain(lease)
+            pair, next_key = await self._obtain(lease, fresh_key=fresh_key)
         except NotObtained as problem:
             await self._failed(lease, problem)
             raise
@@ -113,11 +114,11 @@ class Obtaining:
         log.info("certificate obtained", names=sorted(pair.names), ends=pair.ends.isoformat())
         return pair
 
-    async def _obtain(self, lease: int) -> tuple[Pair, bytes | None]:
+    async def _obtain(self, lease: int, *, fresh_key: bool) -> tuple[Pair, bytes | None]:
         """The certificate, and the key of the one after it where that is to be another. Raises NotObtained."""
         try:
             held = await self.held()
-            key = self._key(held)
+            key = new_key() if fresh_key else self._key(held)
             chain = await self._ask(key, lease, held.row.chain)
             pair = judge(chain.encode(), key)
         except SettingsError as error:

@@ -172,6 +172,23 @@ async def test_the_key_stays_unless_another_one_was_announced(
     assert bindings() == [announced]
 
 
+async def test_a_stolen_key_is_left_at_once(make_host: MakeHost, store: Store, clock: MovingClock) -> None:
+    """Neither the one that stays at renewals nor the one that was made ahead is asked for again."""
+    host = make_host()
+    worker = obtaining(host, store, clock)
+    stolen = (await worker.obtain()).key
+    assert (await worker.obtain()).key == stolen
+    host.again(("[acme]", "[acme]\nreuse_key = false"))
+    await worker.install()
+    ahead = (await worker.held()).next_key
+    assert ahead is not None
+    fresh = (await worker.obtain(fresh_key=True)).key
+    assert fresh not in (stolen, ahead)
+    assert (await worker.held()).next_key not in (stolen, ahead, fresh, None)
+    await worker.install()
+    assert read_pair(host.settings.certificate, host.settings.private_key).key == fresh
+
+
 async def test_names_that_were_added_are_asked_for(make_host: MakeHost, store: Store, clock: MovingClock) -> None:
     host = make_host()
     worker = obtaining(host, store, clock)

@@ -73,3 +73,16 @@ def test_what_cannot_be_asked(fresh: Callable[..., Instance]) -> None:
     day = instance.command("account", "log", "DIR", "--since", "hier", check=False)
     assert day.returncode == 2
     assert "is not a day" in day.stderr
+
+
+def test_what_is_left_out_is_told(fresh: Callable[..., Instance]) -> None:
+    """Who is asked for all that is on record (a person, a court) sees that it is not all of it."""
+    instance = fresh()
+    person = ("--given-name", "Emma", "--surname", "Dupont", "--role", "teacher")
+    instance.command("account", "create", "DIR", *person)
+    some = instance.command("account", "log", "DIR", "edupont", "--limit", "1", "--json")
+    assert len(json.loads(some.stdout)) == 1
+    assert "There are more, older ones" in some.stderr
+    whole = instance.command("account", "log", "DIR", "edupont", "--limit", "2", "--json")
+    assert len(json.loads(whole.stdout)) == 2
+    assert "There are more" not in whole.stderr

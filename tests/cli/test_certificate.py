@@ -36,7 +36,7 @@ def test_show_tells_every_certificate(instance: Instance) -> None:
     assert "ACME is not used" in text
 
 
-ASKING = [("request",), ("request", "--dry-run"), ("renew",), ("renew", "--force")]
+ASKING = [("request",), ("request", "--dry-run"), ("renew",), ("renew", "--force"), ("renew", "--new-key")]
 
 
 @pytest.mark.parametrize("words", ASKING, ids=" ".join)

@@ -1,6 +1,7 @@
 """`mailserver account log`: who did what to which account, and whether the record was tampered with."""
 
 import json
+import sys
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -48,7 +49,11 @@ def log(
     if check:
         return _verify(settings, as_json)
     wanted = Wanted(None, action, actor, utc_day("--since", since), utc_day("--until", until))
-    events = run(lambda: _read(settings, name, wanted, limit))
+    events = run(lambda: _read(settings, name, wanted, limit + 1))
+    if len(events) > limit:
+        del events[limit:]
+        text = _("Il y en a d’autres, plus anciens : --limit, ou --until.")
+        print(f"mailserver: {text}", file=sys.stderr)
     if as_json:
         print(json.dumps([_facts(event) for event in events], ensure_ascii=False))
         return None

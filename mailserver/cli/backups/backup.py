@@ -52,7 +52,7 @@ def backup(
         bool,
         typer.Option(
             "--test",
-            help=_("Ne rien sauver : restaurer la dernière sauvegarde à part, la lire toute, puis l’enlever."),
+            help=_("Ne rien sauver : restaurer la dernière sauvegarde à part, la lire en entier, puis l’enlever."),
         ),
     ] = False,
     database: Annotated[
@@ -130,7 +130,8 @@ def _show_trial(trial: Trial, target: str, *, as_json: bool) -> None:
     elif not trial.faults:
         print(
             _(
-                "{target} : sauvegarde {id} restaurée à part et lue toute : {messages} messages, {files} gros messages",
+                "{target} : sauvegarde {id} restaurée à part et lue en entier : {messages} messages, "
+                "{files} gros messages",
                 target=shown(target),
                 id=trial.backup.id,
                 messages=trial.messages,

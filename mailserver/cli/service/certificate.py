@@ -69,6 +69,10 @@ def renew(
     directory: InstanceDir,
     dry_run: DryRun = False,
     force: Annotated[bool, typer.Option("--force", help=_("Même si son heure n’est pas venue."))] = False,
+    fresh_key: Annotated[
+        bool,
+        typer.Option("--new-key", help=_("Aussitôt, et pour une autre clé : d’autres ont peut-être celle-ci.")),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Renew the certificate if its time has come."""
@@ -80,13 +84,13 @@ def renew(
         held = await obtaining.held()
         return schedule.is_wanted(held.row, held.pair, obtaining.names, store.clock.now())
 
-    if not dry_run and not force and not with_store(settings, is_wanted):
+    if not (dry_run or force or fresh_key) and not with_store(settings, is_wanted):
         if as_json:
             print(json.dumps({"obtained": False}))
         else:
             print(_("Rien à renouveler : son heure n’est pas venue."))
         return
-    _obtain(settings, dry_run=dry_run, as_json=as_json)
+    _obtain(settings, dry_run=dry_run, fresh_key=fresh_key, as_json=as_json)
 
 
 # ---------------------------------------------------------------------- asking
@@ -107,7 +111,7 @@ def _account_key(settings: Settings) -> None:
         give_to_owner(path, path.parent)
 
 
-def _obtain(settings: Settings, *, dry_run: bool, as_json: bool) -> None:
+def _obtain(settings: Settings, *, dry_run: bool, as_json: bool, fresh_key: bool = False) -> None:
     log_aside()
 
     async def work(store: Store) -> Pair | None:
@@ -115,7 +119,7 @@ def _obtain(settings: Settings, *, dry_run: bool, as_json: bool) -> None:
         if dry_run:
             await obtaining.try_staging()
             return None
-        pair = await obtaining.obtain()
+        pair = await obtaining.obtain(fresh_key=fresh_key)
         await obtaining.install()
         return pair
 
