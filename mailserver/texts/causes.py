@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from mailserver.texts.catalogue import translate
 from mailserver.texts.languages import ENGLISH, FRENCH, LanguageCode
-from mailserver.texts.names import NAMES
+from mailserver.texts.names import NAMES, ONES
 from mailserver.texts.sentences import SENTENCES
 from mailserver.texts.text import Translated
 
@@ -102,9 +102,31 @@ def _made_again(name: str, values: dict[str, Any]) -> Cause:
     return Cause(name, **values)
 
 
+class _Counted:
+    """A value in a sentence; `{count:membre|membres}` puts the noun behind a number, as the language has it."""
+
+    __slots__ = ("_ones", "_value")
+
+    def __init__(self, value: Any, language: LanguageCode) -> None:
+        self._value = value
+        self._ones = ("0", "1") if language == FRENCH else ("1",)
+
+    def __repr__(self) -> str:
+        return repr(self._value)
+
+    def __format__(self, nouns: str) -> str:
+        one, has_two, many = nouns.partition("|")
+        if not has_two:
+            return format(self._value, nouns)
+        text = str(self._value)
+        return f"{text} {one if text in self._ones else many}"
+
+
 def _filled(name: str, values: Mapping[str, Any], language: LanguageCode, moment: Callable[[int], str]) -> str:
     told = {
-        key: moment(value) if key in MOMENTS and isinstance(value, int) else _told(value, language, moment)
+        key: moment(value)
+        if key in MOMENTS and isinstance(value, int)
+        else _Counted(_told(value, language, moment), language)
         for key, value in values.items()
     }
     return translate(SENTENCES[name], language).format_map(told)
@@ -124,7 +146,8 @@ def _named(word: str, language: LanguageCode) -> str:
     """A name of ours, or a number of what has one: `12 created`."""
     count, _, rest = word.rpartition(" ")
     if language == FRENCH and rest in NAMES and (not count or count.isdecimal()):
-        return f"{count} {NAMES[rest]}".strip()
+        said = ONES.get(rest, NAMES[rest]) if count == "1" else NAMES[rest]
+        return f"{count} {said}".strip()
     return word
 
 

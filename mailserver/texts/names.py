@@ -124,3 +124,13 @@ NAMES = {
     "send": "écrire en son nom",
 }
 """To their French."""
+ONES = {
+    "created": "créé",
+    "changed": "modifié",
+    "leaving": "partant",
+    "unchanged": "inchangé",
+    "refused": "refusé",
+    "places": "établissement ou libellé",
+    "left": "laissé",
+}
+"""To the French of one of them."""

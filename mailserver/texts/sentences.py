@@ -24,7 +24,7 @@ _FILES = {
     "encoded-twice": N_("UTF-8 lu dans un autre codage, puis enregistré de nouveau"),
     "not-csv": N_("n’est pas du CSV : {error}"),
     "line-too-long": N_("une ligne de plus de {most} caractères"),
-    "cells": N_("{cells} cellules pour {columns} colonnes"),
+    "cells": N_("{cells:cellule|cellules} pour {columns:colonne|colonnes}"),
     "too-many-places": N_("plus de {most} établissements, classes et groupes"),
     "no-aaf": N_("il n’y a aucun fichier AAF"),
     "csv-is-one": N_("ce n’est pas de l’AAF, et un export CSV est un seul fichier"),
@@ -106,7 +106,9 @@ _REMARKS = {
     "waits-for-full": N_("{field} : sans ENTPersonFonctions, cela attend le prochain export complet"),
     "passed-over": N_("{category} {key} : laissé de côté : {why}"),
     "attribute-passed-over": N_("{category} : attribut inconnu {field} laissé de côté, {count} fois"),
-    "parents": N_("{count} parents comptés, pas importés : ils n’ont pas de compte"),
+    "parents": N_(
+        "{count:parent compté, pas importé : il n’a pas de compte|parents comptés, pas importés : ils n’ont pas de compte}"
+    ),
     "not-whole": N_(
         "l’export n’a pas à la fois les personnels et les élèves au complet : personne n’est tenu pour parti"
     ),
@@ -233,14 +235,14 @@ _RECORDED = {
     "list-renamed": N_("{address} : devient {name}"),
     "list-people-added": N_("{address} : {what}, ajoutés : {people}"),
     "list-people-removed": N_("{address} : {what}, retirés : {people}"),
-    "list-members": N_("{address} : {added} membres ajoutés, {gone} retirés"),
+    "list-members": N_("{address} : {added:membre ajouté|membres ajoutés}, {gone:retiré|retirés}"),
     "list-message": N_("{address} : message {number} {verdict}"),
-    "list-archive-cleared": N_("{address} : {count} messages retirés des archives"),
+    "list-archive-cleared": N_("{address} : {count:message retiré|messages retirés} des archives"),
     "list-archive-opened": N_("{address} : archives ouvertes à {readers} ; messages d’avant : {count}"),
     "list-archive-told": N_("ouverture des archives de {address}"),
     "list-archive-removed": N_("{address} : message {number} retiré des archives"),
     "list-ending": N_("fin prochaine de {address}"),
-    "list-members-ended": N_("{address} : {count} membres ne reçoivent plus rien"),
+    "list-members-ended": N_("{address} : {count:membre ne reçoit|membres ne reçoivent} plus rien"),
     "list-fields": N_("{address} : {fields}"),
     "bulletin-posted": N_("{number} publiée : {kind}, du {start} au {end} : {text}"),
     "bulletin-revised": N_("{number} modifiée : {kind}, du {start} au {end} : {text}"),
@@ -253,14 +255,14 @@ _RECORDED = {
     "model-field": N_("le champ {name} n’existe pas"),
     "model-fields": N_("un modèle a au plus {most} champs"),
     "models-full": N_("il y a déjà {most} modèles : retirez-en d’abord"),
-    "quota-messages": "{count} messages",
+    "quota-messages": "{count:message|messages}",
     # what somebody did in a mailbox of another
     "act-messages": "{uids}",
     "act-filed": N_("par un filtre : {uids}"),
     "act-moved": N_("vers {target} : {uids}"),
     "act-flags": "{flags} {uids}",
     "act-created": N_("dossier n° {number}"),
-    "act-deleted": "{count} messages",
+    "act-deleted": "{count:message|messages}",
     "act-renamed": N_("devient {name}"),
     "act-annotated": "{entries}",
     "act-sent": "{name}",
@@ -299,13 +301,13 @@ _RECORDED = {
     "suspended-span": N_("du {start} au {end} : {reason}"),
     "suspended-from": N_("dès le {start} : {reason}"),
     "suspended-until": N_("jusqu’au {end} : {reason}"),
-    "junk-trained": N_("{spam} indésirables et {ham} autres messages appris"),
+    "junk-trained": N_("{spam:indésirable|indésirables} et {ham:autre message appris|autres messages appris}"),
     "infected-message": N_("message {name} ({virus}), numéro {number} : {verdict}"),
     "held-submission": N_("message {name} en attente, numéro {number} : {verdict}"),
-    "recalled": N_("message {name} rappelé par son auteur : {count} exemplaires non lus"),
+    "recalled": N_("message {name} rappelé par son auteur : {count:exemplaire non lu|exemplaires non lus}"),
     "confidential-letter": N_("message {name} qui contient {kinds} : {verdict}"),
     "confidential-answer": N_("réponse automatique qui contient {kinds} : {verdict}"),
-    "urgent-letter": N_("message urgent {name} : {count} personnes prévenues malgré leurs heures de repos"),
+    "urgent-letter": N_("message urgent {name} : {count:personne prévenue|personnes prévenues} malgré les heures de repos"),
     "quiet-hours": N_(
         "{uai} : repos de {begins} h à {ends} h, fins de semaine {weekends}, congés scolaires {holidays}"
     ),
@@ -314,14 +316,15 @@ _RECORDED = {
         "académie : repos de {begins} h à {ends} h, fins de semaine {weekends}, congés scolaires {holidays}"
     ),
     "academy-quiet-hours-none": N_("académie : repos comme les réglages du serveur le disent"),
-    "mailing": N_("envoi en nombre {number} ({name}), {count} personnes : {verdict}"),
+    "mailing": N_("envoi en nombre {number} ({name}), {count:personne|personnes} : {verdict}"),
     "no-such-mailing": N_("cet envoi en nombre n’existe pas"),
     "mailing-state": N_("cet envoi en nombre n’en est plus là"),
     "mailing-changed": N_("cet envoi a changé depuis : il va à d’autres personnes, ou a un autre délai"),
     "mailing-own": N_("l’auteur d’un envoi en nombre ne l’approuve pas lui-même"),
     "allowance": N_("peut envoyer {times} fois plus jusqu’au {end}"),
     "secured": N_(
-        "{sessions} sessions fermées, {devices} mots de passe d’application révoqués, {count} envois retenus"
+        "{sessions:session fermée|sessions fermées}, {devices:mot de passe d’application révoqué|mots de passe "
+        "d’application révoqués}, {count:envoi retenu|envois retenus}"
     ),
     "secured-undone": N_("mise en sécurité annulée"),
     "counted-anew": N_("envois comptés à nouveau"),
@@ -333,12 +336,16 @@ _RECORDED = {
     "refusing-days": N_("copies refusées pendant 0, 1, 7, 30 ou 90 jours"),
     "no-campaign": N_("un message sans auteur ou sans objet n’a pas de campagne"),
     "too-many-refused": N_("les copies de trop de messages sont déjà refusées"),
-    "mail-recovered": N_("{count} messages supprimés définitivement, remis en place"),
-    "removed-shown": N_("{count} messages supprimés définitivement, montrés"),
-    "items-recovered": N_("{count} événements, tâches ou contacts supprimés, remis en place"),
-    "items-shown": N_("{count} événements, tâches ou contacts supprimés, montrés"),
+    "mail-recovered": N_("{count:message supprimé définitivement, remis|messages supprimés définitivement, remis} en place"),
+    "removed-shown": N_("{count:message supprimé définitivement, montré|messages supprimés définitivement, montrés}"),
+    "items-recovered": N_(
+        "{count:événement, tâche ou contact supprimé, remis|événements, tâches ou contacts supprimés, remis} en place"
+    ),
+    "items-shown": N_(
+        "{count:événement, tâche ou contact supprimé, montré|événements, tâches ou contacts supprimés, montrés}"
+    ),
     "restore-begun": N_("depuis la sauvegarde {backup} du {time} : {what}"),
-    "restored": N_("depuis la sauvegarde {backup} : {count} éléments, dans « {where} »"),
+    "restored": N_("depuis la sauvegarde {backup} : {count:élément|éléments}, dans « {where} »"),
     "restored-messages": N_("messages"),
     "restored-folder": N_("messages du dossier « {name} »"),
     "restored-message": N_("message {name}"),
@@ -361,7 +368,7 @@ _RECORDED = {
     "withdrawal": N_("retrait {number}, messages de {address} : {verdict} ({count})"),
     "withdrawal-shown": N_("messages de {address} : regardés avant un retrait ({count})"),
     "phishing-reports": N_("signalements de messages de {address} : {verdict} ({count})"),
-    "junk-forgotten": N_("{count} modèles oubliés"),
+    "junk-forgotten": N_("{count:modèle oublié|modèles oubliés}"),
     "too-many-questions": N_("trop de questions"),
     "too-many-codes": N_("trop de codes"),
     "no-private-address": N_("pas d’adresse de secours"),
@@ -408,7 +415,7 @@ _STORED = {
     # what a repair did
     "content-marked": N_("contenu {id} : marqué comme abîmé ({fault}) ; restaurez-le d’une sauvegarde"),
     "content-taken-back": N_("contenu {id} : repris de la quarantaine"),
-    "contents-healed": N_("{count} contenus ne sont plus abîmés"),
+    "contents-healed": N_("{count:contenu n’est plus abîmé|contenus ne sont plus abîmés}"),
     "text-again": N_("contenu {id} : sera indexé de nouveau"),
     "index-again": N_("compte {id} : son index de recherche est refait"),
     "counted-again": N_("dossier {id} : recompté"),

@@ -125,3 +125,30 @@ def test_every_code_that_the_source_gives_has_its_sentence_and_what_it_is_filled
         assert said is not None, place
         given = {keyword.arg for keyword in node.keywords} - BESIDE.get(name, set())
         assert None in given or gaps(translate(said, "en")) == given, place
+
+
+@pytest.mark.parametrize(
+    ("cause", "french", "english"),
+    [
+        (Cause("list-members", address="l", added=1, gone=0), "l : 1 membre ajouté, 0 retiré", "1 member added, 0"),
+        (Cause("list-members", address="l", added=2, gone=2), "l : 2 membres ajoutés, 2 retirés", "2 members added"),
+        (Cause("list-members", address="l", added=0, gone=1), "l : 0 membre ajouté, 1 retiré", "0 members added, 1"),
+        (
+            Cause("secured", sessions=1, devices=0, count=3),
+            "1 session fermée, 0 mot de passe d’application révoqué, 3 envois retenus",
+            "1 session closed, 0 app passwords revoked, 3 deliveries held",
+        ),
+        (Cause("recalled", name="N", count="1"), "N rappelé par son auteur : 1 exemplaire non lu", ": 1 unread copy"),
+        (
+            Cause("import-done", run=7, counts=("1 created", "1 refused", "3 changed", "1 stands")),
+            "l’import 7 est terminé : 1 créé, 1 refusé, 3 modifiés, 1 en vigueur",
+            "import 7 is done: 1 created, 1 refused",
+        ),
+    ],
+    ids=lambda one: one if isinstance(one, str) else one.name,
+)
+def test_what_is_counted_is_one_or_several(cause: Cause, french: str, english: str) -> None:
+    """Also what a row says whose numbers were kept as texts."""
+    assert cause.to("fr").endswith(french)
+    assert english in str(cause)
+    assert causes.of_row(cause.name, causes.parameters(cause)).to("fr") == cause.to("fr")

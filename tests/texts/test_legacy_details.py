@@ -8,12 +8,12 @@ from mailserver.texts import legacy_details
 
 RECORDS = [
     ("imported", "import 5 of csv begins: a.csv", "l’import 5 de csv commence : a.csv"),
-    ("imported", "import 5 is done: 3 created, 1 refused", "l’import 5 est terminé : 3 créés, 1 refusés"),
+    ("imported", "import 5 is done: 3 created, 1 refused", "l’import 5 est terminé : 3 créés, 1 refusé"),
     ("changed", "given_name surname", "prénom, nom"),
     (
         "list-changed",
         "liste@academie.example: 2 members added, 0 removed",
-        "liste@academie.example : 2 membres ajoutés, 0 retirés",
+        "liste@academie.example : 2 membres ajoutés, 0 retiré",
     ),
     ("queue-changed", "retry 3: all", "relancer 3 : tout"),
     (

@@ -684,7 +684,7 @@ def test_an_import_is_compared_applied_and_taken_back(house: House, console: Vis
     assert house.store.read_now(people.find, "nimportee") is None
     assert acts(house, Action.IMPORT_UNDONE)[0].actor == "achef"
     journal = plain(opened(console, house, phone, "/admin/journal"))
-    assert f"l’import {run.id} est terminé : 2 créés, 1 refusés" in journal
+    assert f"l’import {run.id} est terminé : 2 créés, 1 refusé" in journal
     assert f"import {run.id} is done" in console.get(f"{house.url}/admin/journal?lang=en").text
 
 
