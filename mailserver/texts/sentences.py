@@ -107,7 +107,8 @@ _REMARKS = {
     "passed-over": N_("{category} {key} : laissé de côté : {why}"),
     "attribute-passed-over": N_("{category} : attribut inconnu {field} laissé de côté, {count} fois"),
     "parents": N_(
-        "{count:parent compté, pas importé : il n’a pas de compte|parents comptés, pas importés : ils n’ont pas de compte}"
+        "{count:parent compté, pas importé : il n’a pas de compte|"
+        "parents comptés, pas importés : ils n’ont pas de compte}"
     ),
     "not-whole": N_(
         "l’export n’a pas à la fois les personnels et les élèves au complet : personne n’est tenu pour parti"
@@ -307,7 +308,9 @@ _RECORDED = {
     "recalled": N_("message {name} rappelé par son auteur : {count:exemplaire non lu|exemplaires non lus}"),
     "confidential-letter": N_("message {name} qui contient {kinds} : {verdict}"),
     "confidential-answer": N_("réponse automatique qui contient {kinds} : {verdict}"),
-    "urgent-letter": N_("message urgent {name} : {count:personne prévenue|personnes prévenues} malgré les heures de repos"),
+    "urgent-letter": N_(
+        "message urgent {name} : {count:personne prévenue|personnes prévenues} malgré les heures de repos"
+    ),
     "quiet-hours": N_(
         "{uai} : repos de {begins} h à {ends} h, fins de semaine {weekends}, congés scolaires {holidays}"
     ),
@@ -336,7 +339,9 @@ _RECORDED = {
     "refusing-days": N_("copies refusées pendant 0, 1, 7, 30 ou 90 jours"),
     "no-campaign": N_("un message sans auteur ou sans objet n’a pas de campagne"),
     "too-many-refused": N_("les copies de trop de messages sont déjà refusées"),
-    "mail-recovered": N_("{count:message supprimé définitivement, remis|messages supprimés définitivement, remis} en place"),
+    "mail-recovered": N_(
+        "{count:message supprimé définitivement, remis|messages supprimés définitivement, remis} en place"
+    ),
     "removed-shown": N_("{count:message supprimé définitivement, montré|messages supprimés définitivement, montrés}"),
     "items-recovered": N_(
         "{count:événement, tâche ou contact supprimé, remis|événements, tâches ou contacts supprimés, remis} en place"

@@ -11,13 +11,15 @@ from mailserver.__main__ import app
 from mailserver.cli.shared import open_store, settings_of
 from mailserver.model.identity import Population
 from mailserver.model.sending.sending_limits import What
-from mailserver.store.account import accounts
+from mailserver.store.account import accounts, bulletins
+from mailserver.store.account.bulletins import Draft, Kind
 from mailserver.store.engine.transactions import Tx
 from mailserver.store.mail import blobs, mailboxes, messages
 from mailserver.store.queue import sent_counts
 from mailserver.store.queue.held import held_submissions
 from mailserver.store.queue.held.held_submissions import Submitted
 from mailserver.store.queue.spool import Options, Target
+from mailserver.store.record.audit import Origin
 from tests.harness import Instance
 
 OCTETS = b"From: edupont@ac-exemple.fr\r\nSubject: Sortie\r\nMessage-ID: <1@x>\r\n\r\nBonjour\r\n"
@@ -128,9 +130,21 @@ def test_a_hijacked_account_is_secured_and_that_is_undone(fresh: Callable[..., I
         assert isinstance(found, dict)
         return found
 
+    async def announce() -> None:
+        async with open_store(settings_of(academy.directory)) as store:
+            draft = Draft(Kind.ANNOUNCEMENT, 0, 0, "Cliquez sur ce lien")
+            await store.write(bulletins.post, Origin("edupont", "console"), draft)
+
+    asyncio.run(announce())
     done = secure("--take-back")
     assert done["code"]
+    acts = done["acts"]
+    assert isinstance(acts, list)
+    assert [(one["action"], one["code"]) for one in acts] == [("bulletin-changed", "bulletin-posted")]
     assert done["queued"] == 0
+    said = academy.command("account", "secure", "DIR", "edupont").stdout
+    assert "Changed within 48 hours, and kept: bulletin-changed, 1 posted" in said
+    assert "Cliquez sur ce lien" in said
     assert secure("--undo")["login"] == "edupont"
     again = CliRunner().invoke(app, ["account", "secure", str(academy.directory), "edupont", "--undo"])
     assert again.exit_code == 1

@@ -26,6 +26,7 @@ from mailserver.model.messages.provenance import Door, Provenance
 from mailserver.outbound.submission.confirmation import let_wait
 from mailserver.store.account import (
     accounts,
+    bulletins,
     confirmed_answers,
     devices,
     factors,
@@ -35,6 +36,7 @@ from mailserver.store.account import (
     recoveries,
     secured,
 )
+from mailserver.store.account.bulletins import Draft, Kind
 from mailserver.store.account.confirmed_answers import Said
 from mailserver.store.account.devices import Scope
 from mailserver.store.agenda import agenda_grants, agendas
@@ -328,7 +330,7 @@ def test_whom_a_thief_put_into_a_list(house: House, console: Visitor, phone: Pho
     house.store.write_now(rosters.make, where, NewList(fresh, members=(old.address,)), by)
     before = people_of(house, address)
     path = f"/admin/comptes/{victim.account_id}/piratage"
-    text = opened(console, house, phone, path)
+    text = opened(console, house, phone, path).partition("Changé pour d’autres")[0]
     assert ("voleur@ailleurs.fr" in text, accomplice.address in text, fresh in text) == (True, True, False)
     house.store.write_now(secure, victim)
     assert people_of(house, address) == ({old.address}, {victim.address}, set())
@@ -363,6 +365,32 @@ def test_what_others_gave_a_hijacked_account_is_shown_and_kept(house: House, con
     assert "cn=admin" in text
     house.store.write_now(secure, victim)
     assert victim.address in dict(house.store.read_now(lists.holders, box.address))
+
+
+def test_what_a_thief_changed_for_others_is_shown_and_stays(house: House, console: Visitor, phone: Phone) -> None:
+    """A bulletin, whom a living list finds, who reads an archive: it reaches others, and only somebody who knows what
+    it was can put it back."""
+    victim, old = house.person("Aude", "Publie"), house.person("Tim", "Reste")
+    where, by = rosters.ListSettings.of(house.settings), Origin(victim.login, "console")
+    living, plain = f"vivante@{DOMAIN}", f"archivee@{DOMAIN}"
+    made = NewList(living, kind=identity.ListKind.LIVING, query="role=teacher", owners=(victim.address,))
+    house.store.write_now(rosters.make, where, made, ORIGIN)
+    house.store.write_now(rosters.make, where, NewList(plain, members=(old.address,)), ORIGIN)
+    house.store.write_now(rosters.change, where, living, ListChange(query="role=pupil"), by)
+    opening = ListChange(archive=identity.Archive.MEMBERS)
+    house.store.write_now(rosters.change, where, plain, opening, by)
+    house.store.write_now(rosters.edit_checked, where, plain, [], [old.address], by)
+    number = house.store.write_now(bulletins.post, by, Draft(Kind.ANNOUNCEMENT, 0, 0, "Cliquez sur ce lien"))
+    text = opened(console, house, phone, f"/admin/comptes/{victim.account_id}/piratage")
+    shown = text.partition("Changé pour d’autres depuis 48 heures</h2>")[2].partition("<h2>")[0]
+    for said in ("Cliquez sur ce lien", living, "requête", plain, "archive", old.address):
+        assert said in shown, said
+    assert "Annonce ou maintenance modifiée" in shown
+    house.store.write_now(secure, victim)
+    assert number in [one.id for one in house.store.read_now(bulletins.listing)]
+    house.store.write_now(bulletins.withdraw, ORIGIN, number)
+    other = house.person("Jo", "Rien")
+    assert "Changé pour d’autres" not in opened(console, house, phone, f"/admin/comptes/{other.account_id}/piratage")
 
 
 def test_codes_that_a_thief_made_for_others_open_nothing(house: House, console: Visitor, phone: Phone) -> None:

@@ -55,7 +55,7 @@ def log(
         text = _("Il y en a d’autres, plus anciens : --limit, ou --until.")
         print(f"mailserver: {text}", file=sys.stderr)
     if as_json:
-        print(json.dumps([_facts(event) for event in events], ensure_ascii=False))
+        print(json.dumps([event_facts(event) for event in events], ensure_ascii=False))
         return None
     show_table(_table(events))
     return None
@@ -102,7 +102,7 @@ async def _whole(settings: Settings) -> tuple[Head, Break | None, bool]:
         return await verify(settings, store)
 
 
-def _facts(event: Event) -> dict[str, Any]:
+def event_facts(event: Event) -> dict[str, Any]:
     """A row with its sentence in English, and what it is made of, for programs."""
     made = event.detail.facts if event.detail else {"code": "", "values": {}}
     return {**asdict(event), "at": utc(event.at), "code": made["code"], "parameters": made["values"]}

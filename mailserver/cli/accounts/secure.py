@@ -2,25 +2,37 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
 
 from mailserver.cli.accounts.desk import Desk, Name, at_desk
+from mailserver.cli.accounts.log import event_facts
 from mailserver.cli.shared import AsJson, InstanceDir, date, fail, log_aside, origin, settings_of
 from mailserver.foundation.settings import Settings
 from mailserver.model.errors import Reason, Refused
 from mailserver.outbound.withdrawal.hijacked import HijackedAccounts, Left, reached
 from mailserver.outbound.withdrawal.service import Withdrawals
+from mailserver.store.record.audit import Event
 from mailserver.store.upkeep.recent_gifts import Received
 from mailserver.store.upkeep.securing import Secured
 from mailserver.store.withdrawal import rows
 from mailserver.texts.causes import utc
-from mailserver.texts.command_line import _
+from mailserver.texts.command_line import LANGUAGE, _
 
 SHOWN = 50
 """Shares that are named; `--json` has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the account got, did and sent in the last two days, which stays."""
+
+    received: list[Received]
+    acts: list[Event]
+    left: Left
+
 
 TakeBack = Annotated[
     bool,
@@ -46,7 +58,7 @@ def secure(
         _undo(settings, name, as_json=as_json)
         return
 
-    async def work(desk: Desk) -> tuple[str, str, Secured, list[Received], Left, int]:
+    async def work(desk: Desk) -> tuple[str, str, Secured, Found, int]:
         account = await desk.accounts.find(name)
         try:
             code = (await desk.accounts.reset(name)).text
@@ -56,21 +68,19 @@ def secure(
             code = ""
         service = _service(settings, desk)
         done = await service.secure(account.principal, origin())
-        received = await service.received(account.principal)
-        left = await service.left(account.principal)
+        who = account.principal
+        found = Found(await service.received(who), await service.acts(who), await service.left(who))
         begun = await _take_back(settings, desk, account.principal.login) if take_back else 0
-        return account.principal.login, code, done, received, left, begun
+        return account.principal.login, code, done, found, begun
 
-    login, code, done, received, left, begun = at_desk(settings, work)
+    login, code, done, found, begun = at_desk(settings, work)
+    left = found.left
     if as_json:
-        facts = {**asdict(done), "received": [asdict(one) for one in received], **_facts(left)}
+        facts = {**asdict(done), **_facts(found)}
         print(json.dumps({"login": login, "code": code, **facts, "withdrawals": begun}))
         return
     _tell(login, code, done)
-    for gift in received[:SHOWN]:
-        print(_("Reçu depuis 48 heures, et gardé : {place}, par {who}", place=gift.place, who=gift.giver))
-    if len(received) > SHOWN:
-        print(_("… et {count} autres.", count=len(received) - SHOWN))
+    _tell_kept(found)
     for one in left.here:
         print(f"{date(one.at)}  {one.message_id}  {one.subject}  {one.mailboxes}")
     for step in left.steps:
@@ -114,6 +124,23 @@ def _tell(login: str, code: str, done: Secured) -> None:
         print(_("Nouveau code, à remettre en main propre : {code}", code=code))
     else:
         print(_("L’annuaire appartient à quelqu’un d’autre : changez-y le mot de passe maintenant."))
+
+
+def _tell_kept(found: Found) -> None:
+    """What stays as it is, for whoever secures the account to undo."""
+    given = [
+        _("Reçu depuis 48 heures, et gardé : {place}, par {who}", place=gift.place, who=gift.giver)
+        for gift in found.received
+    ]
+    done = [
+        _("Changé depuis 48 heures, et gardé : {action}, {what}", action=one.action.value, what=one.detail.to(LANGUAGE))
+        for one in found.acts
+    ]
+    for lines in (given, done):
+        for line in lines[:SHOWN]:
+            print(line)
+        if len(lines) > SHOWN:
+            print(_("… et {count} autres.", count=len(lines) - SHOWN))
 
 
 def _tell_shared(lines: Sequence[str]) -> None:
@@ -160,9 +187,11 @@ def _service(settings: Settings, desk: Desk) -> HijackedAccounts:
     return HijackedAccounts(store=desk.store, withdrawals=withdrawals, clock=clock)
 
 
-def _facts(left: Left) -> dict[str, object]:
+def _facts(found: Found) -> dict[str, object]:
+    left = found.left
+    kept = {"received": [asdict(one) for one in found.received], "acts": [event_facts(one) for one in found.acts]}
     steps = [
         {"at": utc(step.at), "step": step.step.value, "id": step.name, "recipients": list(reached(step))}
         for step in left.steps
     ]
-    return {"here": [asdict(one) for one in left.here], "left": steps, "more": left.more}
+    return {**kept, "here": [asdict(one) for one in left.here], "left": steps, "more": left.more}

@@ -13,8 +13,8 @@ from mailserver.outbound.withdrawal.service import Withdrawals
 from mailserver.store.engine.transactions import Store
 from mailserver.store.queue import traces
 from mailserver.store.queue.traces import Step, Traced, Wanted
-from mailserver.store.record.audit import Origin
-from mailserver.store.upkeep import recent_gifts, recent_sharing, securing
+from mailserver.store.record.audit import Event, Origin
+from mailserver.store.upkeep import recent_acts, recent_gifts, recent_sharing, securing
 from mailserver.store.upkeep.recent_gifts import Received
 from mailserver.store.upkeep.recent_sharing import Given
 from mailserver.store.upkeep.securing import Secured
@@ -76,6 +76,11 @@ class HijackedAccounts:
         """What others have given it in the last two days, which it keeps. Raises Temporary."""
         since = int(self._clock.now()) - LEFT_SECONDS
         return await self._store.read_slow(SLOW, recent_gifts.received, principal.account_id, since)
+
+    async def acts(self, principal: Principal) -> list[Event]:
+        """What it did in the last two days that reaches others, and stays. Raises Temporary."""
+        since = int(self._clock.now()) - LEFT_SECONDS
+        return await self._store.read_slow(SLOW, recent_acts.found, principal.account_id, since)
 
     async def left(self, principal: Principal) -> Left:
         """What it sent in the last two days, and who got it. Raises Temporary."""

@@ -15,6 +15,7 @@ from webui.admin.access import origin
 from webui.admin.console_page import Top, done, moment, stamp, top, words
 from webui.admin.directory import person
 from webui.admin.directory.people import service
+from webui.admin.words.import_reasons import told
 from webui.page.context import Services, Visit
 from webui.page.rendering import redirect
 
@@ -53,6 +54,15 @@ class ReceivedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ActLine:
+    """Something that the account did for others."""
+
+    what: str
+    detail: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class SecuredPage:
     """`since`: empty, it is not secured; `secured` and `code`: what was just done."""
 
@@ -69,6 +79,8 @@ class SecuredPage:
     """More of it."""
     received: tuple[ReceivedLine, ...]
     """What others gave it in the last two days, which it keeps."""
+    acts: tuple[ActLine, ...]
+    """What it did in the last two days that reaches others, which stays."""
     here: tuple[HereLine, ...]
     left: tuple[LeftLine, ...]
     more: bool
@@ -134,6 +146,7 @@ async def _page(
     found = await services.hijacked.left(principal)
     shared = secured.shared if secured is not None else await services.hijacked.shared(principal)
     received = await services.hijacked.received(principal)
+    acts = await services.hijacked.acts(principal)
     names = {
         Step.SUBMITTED: _("Envoyé"),
         Step.SENT: _("Remis ailleurs"),
@@ -151,6 +164,10 @@ async def _page(
         tuple(shared[:SHARED]),
         max(0, len(shared) - SHARED),
         tuple(ReceivedLine(one.place, one.giver, stamp(visit, one.at)) for one in received[:SHARED]),
+        tuple(
+            ActLine(person.action_words(visit, one.action), told(visit, one.detail), stamp(visit, one.at))
+            for one in acts[:SHARED]
+        ),
         tuple(HereLine(one.subject, one.mailboxes, stamp(visit, one.at)) for one in found.here),
         tuple(
             LeftLine(stamp(visit, one.at), names[one.step], _recipients(hijacked.reached(one), one.count))
