@@ -79,3 +79,14 @@ def test_there_is_a_sheet_for_each_incident() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_nothing_was_left_to_be_filled_in(name: str) -> None:
     assert not re.search(r"@@|TODO|\bXXX\b", ALL[name])
+
+
+DOCUMENTS = {**ALL, "deploy/README.md": (GUIDE.parent / "README.md").read_text()}
+
+
+@pytest.mark.parametrize("name", [name for name, text in DOCUMENTS.items() if "systemctl stop mailserver" in text])
+def test_whoever_stops_the_service_stops_its_sockets(name: str) -> None:
+    """systemd starts a service anew for the next connection to a socket that is left open: in the middle of an
+    upgrade, of a move, of a restore."""
+    stopped = re.findall(r"systemctl stop (mailserver[^`#\n]*)", DOCUMENTS[name])
+    assert {said.strip() for said in stopped} == {"mailserver.socket mailserver.service"}
