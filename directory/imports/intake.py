@@ -118,6 +118,10 @@ class Intake:
             said = {"leaving": leaving, "people": plan.of_source, "source": self._terms.source, "allowed": allowed}
             raise Refused(Reason.LIMIT, Cause("too-many-leave", **said))
 
+    def goes_on(self, export: Export, files: str, options: Options) -> bool:
+        """Whether a run of these files was interrupted, whose rest applying them would be."""
+        return self._store.read_now(imports.interrupted, _known(export, files, options)) is not None
+
     def apply(
         self, export: Export, files: str, plan: Plan, options: Options, listener: Listener, advance: Advance
     ) -> Report:
@@ -127,7 +131,7 @@ class Intake:
         import goes on later.
         """
         self.guard(plan, options)
-        known = imports.Plan(export.source, "full" if export.full else "delta", files, export.digest(), options.text)
+        known = _known(export, files, options)
         if plan.is_empty and self._store.read_now(imports.interrupted, known) is None:
             return Report(plan.tally, spared=plan.spared)
         run, resumed = self._store.write_now(_begin, self._origin, known)
@@ -163,6 +167,10 @@ class Intake:
             advance(count)
         self._store.write_now(_end_undoing, self._origin, run_id)
         return Undone(run, looked_at, left_count, tuple(left))
+
+
+def _known(export: Export, files: str, options: Options) -> imports.Plan:
+    return imports.Plan(export.source, "full" if export.full else "delta", files, export.digest(), options.text)
 
 
 def _begin(tx: Tx, origin: Origin, plan: imports.Plan) -> tuple[Run, bool]:

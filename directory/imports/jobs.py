@@ -20,7 +20,7 @@ from directory.imports.sources.text_encoding import Encoding
 from directory.imports.target import Outcome, Result
 from mailserver.accounts import uploads
 from mailserver.foundation.settings import Settings
-from mailserver.model.errors import BadSyntax, Refused, Temporary
+from mailserver.model.errors import BadSyntax, Reason, Refused, Temporary
 from mailserver.store.account import jobs
 from mailserver.store.account.jobs import Job, JobState
 from mailserver.store.engine.transactions import Store
@@ -204,6 +204,9 @@ def _apply(settings: Settings, store: Store, job: Job) -> dict[str, Any]:
     with _opened(settings, store, job, path, options.encoding) as (export, intake):
         plan = intake.plan(export, options, foreseen, _silent)
         try:
+            shown = job.options.get("shown")
+            if shown is not None and shown != foreseen.kinds and not intake.goes_on(export, str(path), options):
+                raise Refused(Reason.CONFLICT, Cause("plan-changed"))
             progress = _Progress(store, job, plan.size)
             report = intake.apply(export, str(path), plan, options, done, progress)
         finally:

@@ -120,6 +120,10 @@ _RUNS = {
         "{leaving} des {people} personnes de {source} partiraient, et {allowed} le peuvent : l’export est-il complet ?"
     ),
     "another-import": N_("un autre import de cette instance est en cours"),
+    "plan-changed": N_(
+        "ce qui changerait n’est plus ce qui a été montré : un autre import, ou quelqu’un, a changé l’annuaire "
+        "depuis ; envoyez le fichier de nouveau"
+    ),
     "foreign-directory": N_("l’annuaire appartient à quelqu’un d’autre : c’est là que l’on charge les personnes"),
     "directory-in-motion": N_("l’annuaire change plus vite qu’un import ne peut suivre"),
     "no-run": N_("import {run} : il n’existe pas"),

@@ -688,6 +688,30 @@ def test_an_import_is_compared_applied_and_taken_back(house: House, console: Vis
     assert f"import {run.id} is done" in console.get(f"{house.url}/admin/journal?lang=en").text
 
 
+def test_what_is_applied_is_what_was_shown(house: House, console: Visitor, phone: Phone) -> None:
+    """Between the differences and their applying somebody else may have imported."""
+    both = [
+        f"Lila,Montrée,1983-02-03,teacher,21E2600997XYZ,,{UAI},,,\n",
+        f"Luca,Montré,1984-02-03,teacher,21E2600996XYZ,,{UAI},,,\n",
+    ]
+    post_file(console, house, phone, both)
+    first = str(console.page and console.page.url).removeprefix(house.url)
+    post_file(console, house, phone, both[:1])
+    second = str(console.page and console.page.url).removeprefix(house.url)
+    console.post(f"{second}/appliquer", {"nombre": "1"})
+    finished(console, house, phone)
+    opened(console, house, phone, first)
+    console.post(f"{first}/appliquer", {"nombre": "2"})
+    assert "n’est plus ce qui a été montré" in finished(console, house, phone)
+    assert house.store.read_now(people.find, "lmontree") is not None
+    assert house.store.read_now(people.find, "lmontre") is None
+    post_file(console, house, phone, both)
+    again = str(console.page and console.page.url).removeprefix(house.url)
+    console.post(f"{again}/appliquer", {"nombre": "1"})
+    finished(console, house, phone)
+    assert house.store.read_now(people.find, "lmontre") is not None
+
+
 def test_of_imports_that_are_begun_at_once_one_is(
     house: House, console: Visitor, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

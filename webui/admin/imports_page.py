@@ -211,7 +211,7 @@ async def apply(services: Services, visit: Visit) -> Response:
     if visit.form.text("nombre").strip() != str(touched):
         text = _("Pour appliquer, tapez le nombre de personnes touchées : %(n)s.") % {"n": touched}
         return await job(services, visit, text)
-    options = {**planned.options, "allow_leavers": int(counts.get("leaving", 0))}
+    options = {**planned.options, "allow_leavers": int(counts.get("leaving", 0)), "shown": result.get("kinds")}
     number = await start(services, visit, importing.APPLY, options, among=importing.KINDS)
     if not number:
         return await job(services, visit, _busy(visit))
