@@ -11,7 +11,11 @@ from mailserver.__main__ import app
 from mailserver.cli.lists.common import write
 from mailserver.cli.shared import settings_of
 from mailserver.store.engine.statements import Tx
+from mailserver.store.mail.access import boxes
+from mailserver.store.mail.access.acts import record
+from mailserver.store.mail.access.rights import Viewer
 from mailserver.store.people.mailing_lists import outside_members
+from mailserver.texts.causes import Cause
 from tests.harness import Instance
 
 Maker = Callable[..., Instance]
@@ -93,6 +97,11 @@ def test_a_lists_whole_life(academy: Instance) -> None:
     assert run(academy, "list", "show", "DIR", "chorale").exit_code == 1
 
 
+def act_twice(tx: Tx, box: str) -> None:
+    for name in ("A", "B"):
+        record(tx, Viewer(1), boxes.ensure(tx, box), "", "send", detail=Cause("act-sent", name=name))
+
+
 def test_a_functional_box_and_its_holders(academy: Instance) -> None:
     made = asked(academy, "list", "create", "DIR", "vie-scolaire", "--function", "--member", "rleroy", "--uai", UAI)
     assert made["holders"] == {"rleroy@ac-exemple.fr": "read write send"}
@@ -101,6 +110,10 @@ def test_a_functional_box_and_its_holders(academy: Instance) -> None:
     assert held == {"address": "vie-scolaire@ac-exemple.fr", "holders": {"edupont@ac-exemple.fr": "read send"}}
     assert "edupont@ac-exemple.fr: read send" in run(academy, "list", "show", "DIR", "vie-scolaire").stdout
     assert asked(academy, "list", "acts", "DIR", "vie-scolaire") == []
+    write(settings_of(academy.directory), lambda tx: act_twice(tx, "vie-scolaire@ac-exemple.fr"))
+    some = run(academy, "list", "acts", "DIR", "vie-scolaire", "--limit", "1")
+    assert ("1 acts." in some.stdout, "There are more, older ones" in some.stderr) == (True, True)
+    assert "There are more" not in run(academy, "list", "acts", "DIR", "vie-scolaire", "--limit", "2").stderr
     assert run(academy, "list", "holders", "DIR", "vie-scolaire", "--set", "edupont=fly").exit_code == 1
     assert run(academy, "list", "holders", "DIR", "vie-scolaire", "--set", "edupont").exit_code == 2
     assert run(academy, "list", "holders", "DIR", "nothing").exit_code == 1

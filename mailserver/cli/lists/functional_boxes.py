@@ -1,6 +1,7 @@
 """`mailserver list holders | acts`: who holds a functional box with which rights, and who did what in it."""
 
 import datetime
+import sys
 from collections.abc import Sequence
 from typing import Annotated, cast
 
@@ -94,7 +95,7 @@ def acts(
         person = accounts.by_login(tx, whole.partition("@")[0]) if not owner else None
         if not owner and person is None:
             raise Refused(Reason.NOT_FOUND, _("{whole} : cette boîte fonctionnelle n’existe pas", whole=whole))
-        found = access.acts(tx, owner or (person.id if person else 0), limit)
+        found = access.acts(tx, owner or (person.id if person else 0), limit + 1)
         actors = {act.actor_id: accounts.get(tx, act.actor_id) for act in found}
         return [
             {
@@ -112,6 +113,9 @@ def acts(
         ]
 
     found = with_store(settings, lambda store: store.read(look))
+    if len(found) > limit:
+        del found[limit:]
+        print("mailserver: " + _("Il y en a d’autres, plus anciens : --limit."), file=sys.stderr)
     if as_json:
         print(as_text(found))
         return
