@@ -18,7 +18,7 @@ from mailserver.model.identity import Affiliation, State, Tie
 from mailserver.store.account import accounts
 from mailserver.store.account.accounts import Farewell
 from mailserver.store.engine.statements import Tx
-from mailserver.store.people import bulk_people, claims, imports, schools, vocabulary_entries
+from mailserver.store.people import bulk_people, claims, imports, removals, schools, vocabulary_entries
 from mailserver.store.people.bulk_people import ACCOUNT_FIELDS, ENTRY_FIELDS, Known
 from mailserver.store.people.imports import Change, Fate
 from mailserver.store.people.schools import Facts
@@ -51,6 +51,8 @@ class Undoing:
     withdrawn: list[int] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
     names_gone: list[str] = field(default_factory=list)
+    readdressed: list[tuple[list[str], str]] = field(default_factory=list)
+    """Addresses of somebody that lead nowhere any more, and the one that does."""
     events: list[tuple[Action, int, Cause]] = field(default_factory=list)
 
     def leave(self, change: Change, who: str, reason: Cause) -> None:
@@ -117,7 +119,9 @@ class Undoing:
         if "affiliations" in before:
             self.held[account_id] = was.affiliations
         if "address" in before:
-            self.names_gone += {known.address, *known.aliases.split()} - {was.address, *was.aliases.split()}
+            gone = sorted({known.address, *known.aliases.split()} - {was.address, *was.aliases.split()})
+            self.names_gone += gone
+            self.readdressed.append((gone, was.address))
         names = set(before)
         if not names.isdisjoint(("given_name", "surname")):
             names |= {"given_name", "surname"}
@@ -155,6 +159,8 @@ class Undoing:
             accounts.close(tx, account_id, reason, Farewell(tx.now + ending.reply, tx.now + ending.grace))
         if self.names_gone:
             claims.set_live(tx, self.names_gone, live=False)
+        for gone, address in self.readdressed:
+            removals.readdress(tx, gone, address)
 
     # ------------------------------------------------------------------ places
 

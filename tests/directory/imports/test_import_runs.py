@@ -34,6 +34,7 @@ from mailserver.store.account.accounts import read_reason
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.people import affiliations, claims, imports, people, schools
 from mailserver.store.people.imports import Fate, RunState
+from mailserver.store.people.mailing_lists import lists
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Origin
 from mailserver.store.schema import metadata
@@ -165,6 +166,16 @@ def test_a_change_of_name_keeps_the_identifier_and_the_old_address(importer: Imp
     # And back: the person's own former address, not a new number.
     wide(importer, EMILIE)
     assert importer.entry("edupont").address == f"emilie.dupont@{DOMAIN}"
+
+
+def test_who_was_put_into_a_list_by_an_address_that_is_taken_back_stays_in_it(importer: Importer) -> None:
+    store = importer.store
+    wide(importer, EMILIE)
+    store.write_now(lists.create, f"maths@{DOMAIN}", "", "", {})
+    done = wide(importer, EMILIE.replace("Dupont", "Durand"))
+    store.write_now(lists.add_members, f"maths@{DOMAIN}", [f"emilie.durand@{DOMAIN}"])
+    assert importer.undo(done.run_id).left == ()
+    assert store.read_now(lists.members, f"maths@{DOMAIN}") == (f"emilie.dupont@{DOMAIN}",)
 
 
 def test_the_difference_says_what_was_and_what_will_be(importer: Importer) -> None:
