@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -48,6 +48,13 @@ def backup(
     listed: Annotated[
         bool, typer.Option("--list", help=_("Montrer les sauvegardes ; DIR peut avoir disparu."))
     ] = False,
+    thinned: Annotated[
+        bool,
+        typer.Option(
+            "--thin-out",
+            help=_("Ne rien sauver : retirer ce que --keep-… ne garde pas, si une nouvelle n’a pas de place."),
+        ),
+    ] = False,
     tested: Annotated[
         bool,
         typer.Option(
@@ -70,13 +77,18 @@ def backup(
 ) -> None:
     """Back the instance up while it serves, encrypted, then read back what was stored. Exit code 1: it is no good."""
     log_aside()
-    if tell and listed:
-        fail(_("{name} ne va pas avec {other}", name="--tell", other="--list"))
+    _check_alone({"--list": listed, "--thin-out": thinned, "--test": tested, "--init": new})
+    if tell and (listed or thinned):
+        fail(_("{name} ne va pas avec {other}", name="--tell", other="--list" if listed else "--thin-out"))
     if listed:
         show_backups(Target(target, key_file), as_json=as_json)
         return
     if database and not tested:
         fail(_("{name} va avec {main}", name="--database", main="--test"))
+    keep = Keep(keep_daily, keep_weekly, keep_monthly)
+    if thinned:
+        _thin_out(settings_of(directory), Target(target, key_file), keep, as_json=as_json)
+        return
     settings, where, faults = settings_of(directory), Target(target, key_file), list[Translated]()
     found: Restored | None = None
     try:
@@ -86,7 +98,7 @@ def backup(
             found = None if faults else Restored(trial.backup.id, trial.messages, trial.files)
             _show_trial(trial, target, as_json=as_json)
         else:
-            report = _made(settings, where, Keep(keep_daily, keep_weekly, keep_monthly), new)
+            report = _made(settings, where, keep, new)
             faults = report.faults
             _show_report(report, target, as_json=as_json)
     except Temporary as error:
@@ -99,6 +111,25 @@ def backup(
         if tell and (found or faults):
             _send(settings, target, found or faults, tested=tested)
     raise typer.Exit(1 if faults else 0)
+
+
+def _check_alone(given: Mapping[str, bool]) -> None:
+    """Each of these is another command; two of them end this one with exit code 2."""
+    names = [name for name, value in given.items() if value]
+    if len(names) > 1:
+        fail(_("{name} ne va pas avec {other}", name=names[1], other=names[0]))
+
+
+def _thin_out(settings: Settings, target: Target, keep: Keep, *, as_json: bool) -> None:
+    try:
+        removed = making.thin_out(place_of(settings), target, keep)
+    except Temporary as error:
+        fail(of_error(error))
+    except OSError as error:
+        fail(f"{error.filename or settings.directory}: {error.strerror}")
+    where = shown(target.address)
+    text = _("{target} : {removed} sauvegardes retirées", target=where, removed=removed)
+    print(json.dumps({"removed": removed}) if as_json else text)
 
 
 def _made(settings: Settings, target: Target, keep: Keep, new: bool) -> Report:

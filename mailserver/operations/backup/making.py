@@ -172,6 +172,25 @@ def make(
     return report
 
 
+def thin_out(place: Place, target: Target, keep: Keep) -> int:
+    """Let older backups go without making a new one, for which the target may have no room; how many went.
+
+    The newest whole one stays. Raises CannotBackUp, OSError.
+    """
+    check_target(target, place.settings)
+    with alone(place) as (lock, _):
+        repository = Repository(target.address, target.key_file, keep_open=[lock])
+        repository.forget_stale_locks()
+        _check_only_ours(repository, read_mark(place.settings))
+        backups = kept.list_backups(repository)
+        if not backups:
+            raise CannotBackUp(Text("{target} : aucune sauvegarde entière n’est là", target=shown(target.address)))
+        removed = kept.thin_out(repository, backups[-1], keep)
+        repository.prune()
+    log.info("backups thinned out", target=shown(target.address), removed=removed)
+    return removed
+
+
 def _check_only_ours(repository: Repository, identifier: str) -> None:
     """Raises CannotBackUp: of two instances in one target a restore could not tell which is meant."""
     others = {one.instance for one in kept.list_backups(repository)} - {identifier}

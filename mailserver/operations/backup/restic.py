@@ -168,6 +168,10 @@ class Repository:
         """Let snapshots go, and what only they held. Raises CannotBackUp."""
         self._checked(self._exclusive("forget", "--prune", *ids))
 
+    def prune(self) -> None:
+        """Remove the octets that no snapshot has, those of runs that failed among them. Raises CannotBackUp."""
+        self._checked(self._exclusive("prune"))
+
     def check(self, part: str) -> Result:
         """Compare what stands in the target, reading back a part of its octets."""
         return self._exclusive("check", f"--read-data-subset={part}")

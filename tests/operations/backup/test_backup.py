@@ -370,3 +370,30 @@ def test_a_list_is_told_nobody_by_mail(tmp_path: Path) -> None:
     refused = CliRunner().invoke(app, words)
     assert refused.exit_code == 2
     assert "--tell" in refused.stderr
+
+
+def test_a_target_without_room_is_thinned_out(fresh: Callable[..., Instance], tmp_path: Path, key: Path) -> None:
+    """Without a new backup, which would need room: older ones go, and what a failed one left; the newest stays."""
+    instance, target = fresh(), tmp_path / "target"
+    none = back_up(instance, target, key, "--thin-out", code=2)
+    assert "no backup there" in none
+    newest = back_up(instance, target, key, "--init")
+    mark = (instance.directory / "instance-id").read_text().strip()
+    for name, parts in (("old", ("database", "messages", "settings", "manifest")), ("broken", ("database",))):
+        for part in parts:
+            (tmp_path / "octets").write_bytes(os.urandom(1 << 20))
+            tags = f"backup={name},instance={mark},schema=1,version=1,engine=sqlite,part={part}"
+            words = ("backup", "--time", "2020-01-02 03:04:05", "--tag", tags, str(tmp_path / "octets"))
+            restic(target, key, *words)
+    (target / "data" / "00" / ("00" * 32)).write_bytes(b"x" * 4096)  # of a run that was broken off
+
+    def stored() -> int:
+        return sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+
+    before = stored()
+    keep = ("--keep-daily", "1", "--keep-weekly", "0", "--keep-monthly", "0")
+    assert back_up(instance, target, key, "--thin-out", *keep) == {"removed": 1}
+    assert stored() < before - 4_000_000
+    listed = instance.command("backup", "DIR", target, "--key-file", key, "--list", "--json").stdout
+    assert [one["id"] for one in json.loads(listed)] == [newest["id"]]
+    assert "does not go with" in back_up(instance, target, key, "--thin-out", "--init", code=2)
