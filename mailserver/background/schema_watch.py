@@ -1,7 +1,8 @@
-"""Stops a service whose database was upgraded, or taken back, under it so that it would misread its rows.
+"""Stops a service whose database was upgraded, or taken back, under it so that it would misread its rows, or moved away
+so that what it takes in would stay behind.
 
 An upgrade that only adds lets programs of before go on. One that does not is refused while this machine serves; other
-machines, and operators in a hurry, are met here.
+machines, and operators in a hurry, are met here. So is a host that was cut off while its database was moved.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import structlog
 from mailserver.model.errors import NewerSchema, OlderSchema
 from mailserver.store.engine import migrate
 from mailserver.store.engine.transactions import Store
+from mailserver.store.upkeep import opening
 
 log = structlog.get_logger("schema")
 
@@ -40,6 +42,10 @@ class SchemaWatch:
 
     async def look(self) -> None:
         """Ask once; the revisions we know are read only when the database has another than before."""
+        if target := await self._store.read(opening.moved_under):
+            log.critical("the service stops", why=f"its database was moved to {target}: correct [database] url")
+            self._stop()
+            return
         now = await self._store.read(migrate.current)
         if now == self._seen:
             return

@@ -27,6 +27,8 @@ from mailserver.model.errors import NewerSchema, Temporary
 from mailserver.store.engine import migrate
 from mailserver.store.engine.migrate import CONTRACT, EXPAND, FIRST_WITH_NOTES
 from mailserver.store.engine.transactions import Store
+from mailserver.store.moving import departure
+from mailserver.store.moving.ends import End
 from mailserver.store.upkeep import host_facts, hosts, opening, upgrading
 from mailserver.store.upkeep.hosts import Host
 from mailserver.store.upkeep.opening import NeedsStop, Place
@@ -240,6 +242,19 @@ def test_a_service_ends_whose_schema_went_back(place: Place, to_come: Callable[.
     upgrading.go_back(place, before)
     asyncio.run(watch.look())
     assert told == [None]
+
+
+def test_a_service_ends_whose_database_was_moved_away(place: Place, make: Any) -> None:
+    """It was cut off meanwhile, or began to serve just then: what it takes in would stay behind."""
+    told: list[None] = []
+    watch = SchemaWatch(store=make(place), stop=lambda: told.append(None))
+    asyncio.run(watch.look())
+    departure.note(place, End("postgresql://messagerie:secret@base/messagerie"))
+    asyncio.run(watch.look())
+    assert told == [None]
+    departure.forget_note(place)
+    asyncio.run(watch.look())
+    assert told == [None], "the move came to nothing"
 
 
 def test_nobody_begins_to_serve_while_the_schema_goes_back(

@@ -243,7 +243,7 @@ class _Making:
         if copying.is_sqlite(self._place.url):
             copy = self._work / "copy.db"
             copying.copy_sqlite(self._place.url, copy)
-            described = copying.describe_database(f"sqlite:///{copy}", self._names)
+            described = copying.describe_database(f"sqlite:///{copy}", self._names, self._place)
             backup = _new(described, "sqlite")
             with open(copy, "rb") as file:
                 result = self._repository.store(NAMES["sqlite"], kept.tags_of(backup, DATABASE), file, tell=tell)
@@ -252,7 +252,7 @@ class _Making:
         if shutil.which("pg_dump") is None:
             raise CannotBackUp(Text("pg_dump n’est pas installé : apt-get install postgresql-client"))
         with copying.held_snapshot(self._place.url) as (snapshot, connection):
-            described = copying.describe(connection, self._names)
+            described = copying.describe(connection, self._names, self._place)
             backup = _new(described, "postgresql")
             # Not compressed: restic does that, and what did not change since the last time is stored once.
             command = ["pg_dump", "-Fc", "-Z0", "--no-owner", "--no-acl", f"--snapshot={snapshot}"]

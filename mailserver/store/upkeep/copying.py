@@ -17,6 +17,8 @@ from mailserver.store.engine.engines import BUSY_MS, open_file, translate
 from mailserver.store.schema.base import CodePoints
 from mailserver.store.schema.mail.messages import blob
 from mailserver.store.schema.service.keeping import damage, instance
+from mailserver.store.upkeep import opening
+from mailserver.store.upkeep.opening import Place
 
 MARGIN = 64 * 1024 * 1024
 """Octets of the disk that a copy leaves to the service."""
@@ -79,8 +81,13 @@ def program_environment(url: str) -> dict[str, str]:
     return {one.envvar.decode(): one.val.decode() for one in options if one.envvar and one.val}
 
 
-def describe(connection: Connection, names: Path) -> Described:
-    """Write the files that its rows name, sorted, one a line. Those that are known to be lost are not asked for."""
+def describe(connection: Connection, names: Path, copied: Place | None = None) -> Described:
+    """Write the files that its rows name, sorted, one a line. Those that are known to be lost are not asked for.
+
+    `copied`: it is about to be a copy of this one. Raises NotThere where it was moved away: nobody could serve that.
+    """
+    if copied is not None:
+        opening.check_whole(copied, connection)
     identifier = connection.execute(select(instance.c.identifier)).scalar() or ""
     chosen = (
         select(blob.c.file)
@@ -108,10 +115,10 @@ def check_empty(url: str) -> None:
             raise NotThere(f"the database {migrate.shown(url)} is not empty: it has {len(tables)} tables")
 
 
-def describe_database(url: str, names: Path) -> Described:
-    """`describe`, of a database that nobody changes. Raises Temporary."""
+def describe_database(url: str, names: Path, copied: Place | None = None) -> Described:
+    """`describe`, of a database that nobody changes. Raises NotThere and other Temporary."""
     with migrate.refusals(url), migrate.reading(url) as connection:
-        return describe(connection, names)
+        return describe(connection, names, copied)
 
 
 def fault_of(copy: Path) -> str:

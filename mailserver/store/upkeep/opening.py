@@ -209,6 +209,34 @@ def moved_to(connection: Connection) -> str:
     return str(connection.execute(select(moved_away.c.target)).scalar() or "")
 
 
+_IS_MOVED = {
+    "sqlite": text("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'moved_away'"),
+    "postgresql": text("SELECT to_regclass('moved_away')"),
+}
+
+
+def moved_under(tx: Tx) -> str:
+    """The same, for a program that serves it."""
+    if tx.execute(_IS_MOVED[tx.dialect]).scalar() is None:
+        return ""
+    return str(tx.execute(select(moved_away.c.target)).scalar() or "")
+
+
+def check_whole(place: Place, connection: Connection) -> None:
+    """Raises NotThere for a database that was moved away, and for one that a move has not filled yet."""
+    if target := moved_to(connection):
+        raise NotThere(_moved(place, target))
+    if inspect(connection).has_table(moving_in.name):
+        raise NotThere(_unfinished(place))
+
+
+def _moved(place: Place, target: str) -> str:
+    return (
+        f"the database {migrate.shown(place.url)} was moved to {target}: correct [database] url. To serve this older"
+        f" state again, without what came since, `mailserver storage adopt {place.settings}`"
+    )
+
+
 def _unfinished(place: Place) -> str:
     return (
         f"a move to the database {migrate.shown(place.url)} has not ended: run the same `mailserver move` again,"
@@ -283,10 +311,7 @@ def fault(place: Place, facts: Facts) -> str:
     if facts.is_filled:
         return _unfinished(place)
     if facts.moved_to:
-        return (
-            f"the database {name} was moved to {facts.moved_to}: correct [database] url. To serve this older state"
-            f" again, without what came since, `mailserver storage adopt {place.settings}`"
-        )
+        return _moved(place, facts.moved_to)
     if database and folder and database != folder:
         return (
             f"the database {name} belongs to instance {database[:8]}, {place.folder} to instance {folder[:8]}:"

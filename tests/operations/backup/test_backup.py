@@ -27,7 +27,7 @@ from mailserver.operations.backup.making import Target
 from mailserver.operations.backup.restic import CannotBackUp, Repository, Result
 from mailserver.operations.health.instance import place_of
 from mailserver.store.engine import migrate
-from mailserver.store.moving import journal
+from mailserver.store.moving import departure, journal
 from mailserver.store.moving.ends import End
 from mailserver.store.octets.files import files_of
 from mailserver.store.schema.mail.messages import blob, content
@@ -170,6 +170,22 @@ def test_what_cannot_be_used_is_one_sentence(fresh: Callable[..., Instance], tmp
     octet = largest.read_bytes()[1000]
     overwrite(largest, 1000, bytes([octet ^ 1]))
     assert "damaged" in back_up(instance, target, key, code=1)["faults"][0]
+
+
+def test_a_database_that_was_moved_away_is_not_backed_up(
+    fresh: Callable[..., Instance], tmp_path: Path, key: Path
+) -> None:
+    """Nobody may believe night after night that the mail is saved; and what has that note comes back to nobody."""
+    instance, target = fresh(), tmp_path / "target"
+    back_up(instance, target, key, "--init")
+    place, made = place_of(load(instance.directory)), kept.last_made(instance.directory / "data")
+    departure.note(place, End("postgresql://messagerie:secret@base/messagerie"))
+    said = back_up(instance, target, key, code=2)
+    assert "was moved to postgresql://messagerie:***@base/messagerie" in said
+    assert len(back_up(instance, target, key, "--list")) == 1
+    assert kept.last_made(instance.directory / "data") == made
+    departure.forget_note(place)
+    back_up(instance, target, key)
 
 
 def test_a_killed_backup_leaves_nothing(fresh: Callable[..., Instance], tmp_path: Path, key: Path) -> None:
