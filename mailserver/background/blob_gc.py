@@ -97,7 +97,8 @@ class BlobCollector:
     async def _index(self) -> None:
         """Write down what was removed, and let go of what is too much for one account."""
         mailboxes: set[int] = set()
-        while mailbox_id := await self._store.write(deletions.index):
+        upto = await self._store.read(deletions.newest)
+        while mailbox_id := await self._store.write(deletions.index, upto):
             mailboxes.add(mailbox_id)
         quota = Quota.of(self._limits)
         for mailbox_id in mailboxes:

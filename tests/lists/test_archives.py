@@ -3,7 +3,7 @@
 from email import message_from_bytes
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from directory.lists import archive_readers, membership, rosters
 from mailserver.background.housekeeping.archive_sizes import ArchiveSizes
@@ -217,6 +217,27 @@ def test_retention_and_removal_take_what_is_theirs_and_nothing_that_somebody_has
     assert house.store.write_now(archived_posts.prune, now + DAY) == 1
     sweep(house)
     assert not stored(house, two.content_id)
+
+
+@both_engines
+def test_what_was_taken_back_for_good_goes_beside_what_is_old(house: House) -> None:
+    """Something is old at any moment of a busy academy."""
+    address = keeping(house, "chorale", [at("lea")])
+    for subject in ("Un", "Deux"):
+        assert not send(house, "tom", address, subject=subject)
+    two, one = kept(house, address)
+    house.store.write_now(set_post, one.id, internal_date=1)
+    house.store.write_now(set_post, two.id, withdrawal_id=99)
+    assert house.store.write_now(archived_posts.prune, 2) == 1, "of each kind"
+    assert house.read(posts) == 0
+
+
+def set_post(tx: Tx, number: int, **values: int) -> None:
+    tx.execute(update(archived_post).where(archived_post.c.id == number).values(values))
+
+
+def posts(tx: Tx) -> int:
+    return int(tx.execute(select(func.count()).select_from(archived_post)).scalar_one())
 
 
 @both_engines

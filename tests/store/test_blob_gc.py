@@ -1,5 +1,6 @@
 """The collector beside the wrong database, a quarantine, a share that is too large, and a clock that jumps."""
 
+import itertools
 import math
 import os
 import shutil
@@ -18,7 +19,7 @@ from mailserver.model.errors import Damaged
 from mailserver.operations.health import deep_check
 from mailserver.store.engine.statements import Tx
 from mailserver.store.engine.transactions import Store
-from mailserver.store.mail import blobs, mailboxes, messages, proportion
+from mailserver.store.mail import blobs, deletions, mailboxes, messages, proportion
 from mailserver.store.mail.proportion import Kind, Terms
 from mailserver.store.octets.disk import MARK
 from mailserver.store.octets.files import files_of
@@ -161,6 +162,26 @@ async def _every_quarantine(collector: BlobCollector) -> None:
 def _file(store: Store, account: int, uid: int) -> str:
     box = store.read_now(mailboxes.get, account, "INBOX")
     return str(store.read_now(messages.fetch, account, box.id, ("uid", "file"), uid, uid)[0][1])
+
+
+async def test_removals_that_keep_coming_keep_the_collector_from_nothing_else(
+    store: Store, edupont: int, mmartin: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for account in (edupont, mmartin):
+        fill(store, account, 20)
+    box = store.read_now(mailboxes.get, mmartin, "INBOX")
+    store.write_now(messages.erase, edupont, store.read_now(mailboxes.get, edupont, "INBOX").id, [1])
+    index, uids = deletions.index, iter(range(1, 21))
+
+    def another_is_removed(tx: Tx, *more: int) -> int:
+        found = index(tx, *more)
+        for uid in itertools.islice(uids, 1 if found else 0):
+            messages.erase(tx, mmartin, box.id, [uid])
+        return found
+
+    monkeypatch.setattr(deletions, "index", another_is_removed)
+    await BlobCollector(store=store, clock=store.clock, folder=store.blobs).collect()
+    assert len(list(uids)) >= 18, "it looked at what was there, and went on"
 
 
 async def test_a_collection_out_of_proportion_waits_for_an_operator(

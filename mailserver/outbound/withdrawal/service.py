@@ -11,9 +11,11 @@ from typing import Concatenate, ParamSpec
 
 import structlog
 
+from mailserver.foundation.metrics import catalogue
 from mailserver.foundation.pace import Pace
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
+from mailserver.model.errors import Refused, Temporary
 from mailserver.model.messages.likeness import Likeness
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import deletions
@@ -147,10 +149,25 @@ class Withdrawals:
             if passed is not None and self._clock.monotonic() - passed < AGAIN_SECONDS:
                 continue
             if await self._store.write(rows.claim, number, self._store.worker):
-                await self.work(number)
+                await self._go_on(number)
         if self._clock.monotonic() - self._tidied >= TIDY_SECONDS and await self._upkeep.may_go_on():
             await self.tidy()
             self._tidied = self._clock.monotonic()
+
+    async def _go_on(self, number: int) -> None:
+        """One of them. What fails costs itself, and none of those that come after it."""
+        try:
+            await self.work(number)
+        except Refused:
+            log.info("withdrawal left", withdrawal=number)
+        except Temporary as error:
+            log.warning("withdrawal waits", withdrawal=number, why=str(error))
+        except Exception:
+            catalogue.JOB_FAILURES.add()
+            log.exception("withdrawal failed", withdrawal=number)
+        else:
+            return
+        self._passed[number] = self._clock.monotonic()
 
     async def work(self, number: int) -> None:
         """Go through every mailbox for an act once, or bring everything back. Raises Refused(NOT_FOUND), Temporary."""
@@ -173,7 +190,8 @@ class Withdrawals:
         settled = self._clock.now() - act.at >= SETTLED_SECONDS + self._junk.scanner_seconds
         found = await self._find(act)
         total = 0
-        while await self._store.write(deletions.index):
+        upto = await self._store.read(deletions.newest)
+        while await self._store.write(deletions.index, upto):
             pass
         for part, only_alike in finding.portions(found):
             total += await self._in_portions(taking.take, act.id, self._store.worker, part, only_alike=only_alike)

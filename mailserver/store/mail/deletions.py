@@ -20,8 +20,10 @@ KEPT = ("content_id", "flags", "internal_date", "size", *CAME)
 """Columns of a message that it comes back with."""
 INDEXED = 2000
 """Rows that one unit indexes."""
+LAST = (1 << 63) - 1
 
 _LAST = Statement(select(func.coalesce(func.max(deleted_message.c.id), 0)))
+_NEWEST = Statement(select(func.coalesce(func.max(deletion.c.id), 0)))
 _BEGIN = Statement(insert(deletion).returning(deletion.c.id), keys=("mailbox_id", "at", "low", "high", "pending"))
 _END = Statement(update(deletion).where(deletion.c.id == bindparam("number")).values(high=bindparam("last")))
 _OLDEST = Statement(
@@ -88,10 +90,17 @@ def keep_mailbox(tx: Tx, account_id: int, mailbox_id: int, name: str) -> None:
     )
 
 
-def index(tx: Tx) -> int:
-    """Index the next removal, or a bounded part of it; the mailbox that it was of, 0 when there was none."""
+def newest(tx: Tx) -> int:
+    """The number of the last removal."""
+    row = tx.one(_NEWEST)
+    return int(row[0]) if row is not None else 0
+
+
+def index(tx: Tx, upto: int = LAST) -> int:
+    """Index the next removal, or a bounded part of it; the mailbox that it was of, 0 when there was none. `upto`: the
+    last one whose turn it is, for who goes on until nothing is left: others are added all day."""
     row = tx.one(_OLDEST)
-    if row is None:
+    if row is None or row[0] > upto:
         return 0
     number, low, high, mailbox_id = row
     upto = min(high, low + INDEXED - 1)

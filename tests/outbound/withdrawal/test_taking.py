@@ -1,18 +1,20 @@
 """A message leaves every mailbox, also those that somebody is looking at, and comes back with all it had."""
 
 import asyncio
+import itertools
 import multiprocessing
 import os
 import re
 import signal
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mailserver.foundation.changes import Changes
 from mailserver.model.clock import SystemClock
-from mailserver.model.errors import Reason, Refused
+from mailserver.model.errors import Reason, Refused, Temporary
 from mailserver.model.messages.provenance import Door
 from mailserver.outbound.withdrawal import service as module
 from mailserver.store.engine.transactions import Store, Tx
@@ -290,6 +292,56 @@ async def test_what_everybody_has_removed_is_taken_too(store: Store) -> None:
     await service.work(await service.begin(preview, 0, IT))
     asked = removed_messages.Wanted(30)
     assert [store.read_now(removed_messages.find, Viewer(account), asked, 9).messages for account in people] == [(), ()]
+
+
+async def test_removals_that_keep_coming_keep_an_act_from_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emma, lea = (store.write_now(create_account, login) for login in ("emma", "lea"))
+    content = store.write_now(put, store.blobs, letter(1), [emma])
+    for number in range(20):
+        other = letter(body=f"Bonjour {number}", message_id=f"<{number}@x>")
+        store.write_now(put, store.blobs, other, [lea])
+    inbox = store.read_now(mailboxes.get, lea, "INBOX")
+    store.write_now(messages.erase, lea, inbox.id, [1])
+    index, later = deletions.index, iter(range(2, 21))
+
+    def another_is_removed(tx: Tx, *more: int) -> int:
+        found = index(tx, *more)
+        for uid in itertools.islice(later, 1 if found else 0):
+            messages.erase(tx, lea, inbox.id, [uid])
+        return found
+
+    monkeypatch.setattr(deletions, "index", another_is_removed)
+    await take(withdrawals(store), content)
+    assert len(list(later)) >= 17, "it looked at what was there, and went on"
+    assert store.read_now(uids, emma) == []
+
+
+async def test_an_act_that_fails_costs_none_of_those_that_come_after_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emma = store.write_now(create_account, "emma")
+    service, find = withdrawals(store), module.finding.find
+    first, second = (
+        store.write_now(put, store.blobs, letter(body=f"Vague {name}", message_id=f"<{name}@evil.example>"), [emma])
+        for name in ("une", "deux")
+    )
+    for content in (first, second):
+        await service.begin(await service.preview(content, alike=False), 0, IT)
+
+    def out_of_reach(tx: Tx, content_id: int, *more: Any) -> Any:
+        if content_id == first:
+            raise Temporary("this file cannot be read now")
+        return find(tx, content_id, *more)
+
+    monkeypatch.setattr(module.finding, "find", out_of_reach)
+    await service.look()
+    assert store.read_now(uids, emma) == [1]
+    monkeypatch.undo()
+    service._passed.clear()
+    await service.look()
+    assert store.read_now(uids, emma) == []
 
 
 async def test_what_its_readers_removed_is_taken_too_and_does_not_come_back(store: Store) -> None:

@@ -98,11 +98,12 @@ def erase(tx: Tx, account_id: int) -> int:
 
 
 def prune(tx: Tx, oldest: int) -> int:
-    """Let go of what is older, of lists that are gone, and of what was taken back for good; how many, PRUNED where
-    there may be more."""
+    """Let go of what is older, of lists that are gone, and of what was taken back for good: of each, since there is
+    something of one of them at any moment. How many of one, PRUNED where there may be more."""
     undone = exists().where(withdrawal.c.id == archived_post.c.withdrawal_id, withdrawal.c.state.in_(_UNDOABLE))
-    gone = _some(tx, archived_post.c.list == "") or _some(tx, archived_post.c.internal_date < oldest)
-    return gone or _some(tx, and_(archived_post.c.withdrawal_id > 0, ~undone))
+    taken = and_(archived_post.c.withdrawal_id > 0, ~undone)
+    kinds = (archived_post.c.list == "", archived_post.c.internal_date < oldest, taken)
+    return max([_some(tx, one) for one in kinds])
 
 
 def grown(tx: Tx, since: int) -> list[str]:
