@@ -278,6 +278,39 @@ async def test_a_round_erases_only_what_is_due_by_then(house: House, monkeypatch
     assert (await house.accounts.restore(LOGIN)).principal.address == back.address
 
 
+async def test_an_entry_that_its_directory_keeps_holds_up_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An administrator's directory may forbid us to take entries out; more of them than a round looks at."""
+    monkeypatch.setattr(states, "ERASED_AT_ONCE", 1)
+    kept, other, due = await somebody(house), await house.person(), int(house.clock.now())
+    for login in (LOGIN, "edupont"):
+        await house.accounts.close(login, "", lifecycle.farewell(house.settings.accounts, due, grace_days=0))
+    directory, is_kept = house.worker.directory, [kept.account_id]
+    remove = directory.remove
+
+    async def refusing(account_id: int) -> None:
+        if account_id in is_kept:
+            raise Refused(Reason.CANNOT, "the directory refuses the change: insufficientAccessRights")
+        await remove(account_id)
+
+    monkeypatch.setattr(directory, "remove", refusing)
+    for _ in range(2):
+        await house.round()
+    assert await ended(house, other)
+    assert not await ended(house, kept)
+    is_kept.clear()
+    await house.round()
+    assert not await ended(house, kept), "not asked for again each second"
+    await house.round(3600)
+    assert await ended(house, kept)
+
+
+async def ended(house: House, person: Principal) -> bool:
+    standing = await house.standing(person)
+    return standing.erased > 0 and not standing.erase_at
+
+
 async def test_a_delivery_that_comes_too_late_makes_nothing(house: House) -> None:
     """Whoever was accepted at RCPT just before: nothing is provisioned for an account that is erased."""
     person = await house.person()

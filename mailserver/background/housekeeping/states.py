@@ -21,6 +21,8 @@ BATCH = 200
 ERASED_AT_ONCE = 20
 ERASURE_UNITS = 100
 """Units of an erasure in one round: then the others have their turn."""
+REFUSED_SECONDS = 3600
+"""Until an erasure is gone on with that the directory has refused to end."""
 
 
 async def suspend(store: Store) -> int:
@@ -59,7 +61,9 @@ async def erase(store: Store, directory: Directory) -> int:
                 break
             log.info("account erased", account=account_id)
         except Refused as refusal:
-            # Restored or put off a moment ago, or an entry that its directory does not let go: the next ones go on.
+            # Restored or put off a moment ago, or an entry that its directory does not let go. Of those there may be
+            # many: they keep no others waiting.
+            await store.write(accounts.put_off_erasure, account_id, REFUSED_SECONDS)
             log.warning("account not erased", account=account_id, why=refusal.text)
     return len(due)
 

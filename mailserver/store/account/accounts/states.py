@@ -185,6 +185,12 @@ def begin_erasure(tx: Tx, account_id: int, *, planned: bool = False) -> bool:
     return True
 
 
+def put_off_erasure(tx: Tx, account_id: int, seconds: int) -> None:
+    """What could not end is gone on with so much later; nothing where none is under way."""
+    if require(tx, account_id).is_being_erased:
+        note(tx, account_id, {"erase_at": tx.now + seconds})
+
+
 def end_erasure(tx: Tx, account_id: int) -> None:
     """Nothing personal is left in the row: what remains keeps its names from being issued again."""
     nothing: dict[str, Any] = {
