@@ -64,11 +64,11 @@ class BlobCollector:
         while True:
             await asyncio.sleep(PERIOD)
             await self.collect()
-            await self.remove_strays(self._shelf)
-            await self.empty_quarantine(self._shelf)
-            if self._shelf % TIDIED == 0:
+            shelf, self._shelf = self._shelf, (self._shelf + 1) % 256  # first: one that fails keeps no other waiting
+            await self.remove_strays(shelf)
+            await self.empty_quarantine(shelf)
+            if shelf % TIDIED == 0:
                 await asyncio.to_thread(self._files.tidy)
-            self._shelf = (self._shelf + 1) % 256
 
     async def _may_go_on(self) -> bool:
         """Whether what looks like nobody's can be believed to be so."""

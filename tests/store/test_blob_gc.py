@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, insert, select, update
 
+from mailserver.background import blob_gc
 from mailserver.background.blob_gc import BlobCollector
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import Storage
@@ -182,6 +183,24 @@ async def test_removals_that_keep_coming_keep_the_collector_from_nothing_else(
     monkeypatch.setattr(deletions, "index", another_is_removed)
     await BlobCollector(store=store, clock=store.clock, folder=store.blobs).collect()
     assert len(list(uids)) >= 18, "it looked at what was there, and went on"
+
+
+async def test_a_shelf_that_cannot_be_read_keeps_the_collector_from_no_other(
+    store: Store, edupont: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that a command of root has made."""
+    monkeypatch.setattr(blob_gc, "PERIOD", 0.0)
+    folder, stray = store.data / "blobs", f"ab/ab{'0' * 30}"
+    files_of(folder).write_as(stray, b"left by a crash")
+    age(folder)
+    for name in ("aa", "ac"):
+        (folder / name).touch()
+    collector = BlobCollector(store=store, clock=store.clock, folder=store.blobs)
+    collector._shelf = 0xAA
+    for _ in range(2):  # as the worker does: what failed begins again
+        with pytest.raises(NotADirectoryError):
+            await collector.run()
+    assert files_of(folder).lies_aside(stray)
 
 
 async def test_a_collection_out_of_proportion_waits_for_an_operator(
