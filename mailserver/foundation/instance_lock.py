@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from mailserver.foundation.network.ports import CannotServe
+from mailserver.foundation.ownership import give_to_owner
 
 NOTE_OCTETS = 1024
 """Always written whole, in one piece."""
@@ -38,6 +39,7 @@ def hold(directory: Path) -> int:
     path = _path(directory)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        give_to_owner(path, path.parent)
     except OSError as error:
         raise CannotServe(f"{path}: {error.strerror}") from None
     deadline = time.monotonic() + LOOKERS_SECONDS

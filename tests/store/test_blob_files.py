@@ -138,6 +138,25 @@ def test_a_file_that_cannot_be_removed_fails_nothing(tmp_path: Path) -> None:
     DiskFiles(tmp_path).discard("ab/" + "ab" * 16)
 
 
+@pytest.mark.needs("root")
+def test_what_root_writes_belongs_to_whom_the_folder_belongs_to(tmp_path: Path) -> None:
+    """The service could not read a message that a command of root has brought, nor write another on its shelf."""
+    folder = tmp_path / "blobs"
+    folder.mkdir()
+    os.chown(folder, 65534, 65534)
+    files = DiskFiles(folder, marked=True)
+    files.write_mark(OWN)
+    names = [files.write(b"octets"), f"ab/ab{'0' * 30}"]
+    files.write_as(names[1], b"octets")
+    files.put_aside(names[1], LATER)
+    assert {path.stat().st_uid for path in folder.rglob("*")} == {65534}
+    assert files.restore(names[1])
+    (folder / names[1]).unlink()
+    (folder / "ab").rmdir()
+    files.write_as(names[1], b"octets")
+    assert {path.stat().st_uid for path in folder.rglob("*")} == {65534}
+
+
 def test_another_disk_takes_nothing(tmp_path: Path) -> None:
     files = DiskFiles(tmp_path, marked=True)
     with pytest.raises(Temporary):

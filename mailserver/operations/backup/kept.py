@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mailserver.foundation.ownership import give_to_owner
 from mailserver.operations.backup.restic import CannotBackUp, Repository, Snapshot
 from mailserver.texts.text import Text
 
@@ -159,6 +160,7 @@ def note_made(data: Path, at: float) -> None:
     """A whole backup was made: monitors are told of it. Without room for a file it was made all the same."""
     with contextlib.suppress(OSError):
         (data / LAST).touch(mode=0o600)
+        give_to_owner(data / LAST, data)
         os.utime(data / LAST, (at, at))
 
 
@@ -177,6 +179,7 @@ def note_trial(data: Path, backup: str, faults: Sequence[str]) -> None:
         json.dump(told, file)
         file.flush()
         os.fsync(file.fileno())
+    give_to_owner(Path(file.name), data)
     os.replace(file.name, data / TRIAL)
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 import structlog
 
 from mailserver import __version__
+from mailserver.foundation.ownership import give_to_owner
 from mailserver.foundation.settings import Settings, secret_variable
 from mailserver.operations.backup import kept, staging, verifying
 from mailserver.operations.backup.kept import DATABASE, MANIFEST, MESSAGES, SETTINGS, Backup, Keep
@@ -127,12 +128,14 @@ def private_folder(locked: Path, work: Path, busy: Translated) -> Iterator[tuple
     """
     lock = os.open(locked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        give_to_owner(locked, locked.parent)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise CannotBackUp(busy) from None
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(mode=0o700)
+        give_to_owner(work, locked.parent)
         try:
             yield lock, work
         finally:

@@ -21,6 +21,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mailserver.foundation.ownership import give_to_owner
 from mailserver.model.errors import Damaged, NoRoom
 from mailserver.operations.backup import verifying
 from mailserver.operations.backup.patience import THREADS, patiently
@@ -93,6 +94,7 @@ class Staging:
                 stored.snapshot = parent = found.snapshot
                 stored.parts += 1
                 self._note.write_text(parent, "ascii")
+                give_to_owner(self._note, self._note.parent)
                 done += part.count
                 for name, size in part.files:
                     self._lay_empty(name, size)

@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from mailserver.foundation import instance_lock
+from mailserver.foundation.ownership import give_to_owner
 from mailserver.operations.moving import settings_file
 from mailserver.store.moving import arrival, bringing, counting, departure, files, following, journal
 from mailserver.store.moving.arrival import State
@@ -173,6 +174,7 @@ def abandon(source: Place) -> bool:
 def _alone(data: Path, directory: Path) -> Iterator[None]:
     lock = os.open(data / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        give_to_owner(data / LOCK, data)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -25,6 +25,7 @@ from sqlalchemy.exc import (
 )
 
 from mailserver import __version__
+from mailserver.foundation.ownership import give_to_owner
 from mailserver.model.errors import NewerSchema, OlderSchema, Temporary
 from mailserver.store.engine.engines import BUSY_MS, POSTGRESQL_OPTIONS, brief, open_file
 from mailserver.store.engine.statements import Tx
@@ -324,6 +325,7 @@ def locked(url: str, data: Path, *, making: bool = False) -> Iterator[Connection
         return
     lock = os.open(data / "migrate.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        give_to_owner(data / "migrate.lock", data)
         fcntl.flock(lock, fcntl.LOCK_EX)
         with _sqlite(parsed, "rwc" if making else "rw") as connection:
             yield connection

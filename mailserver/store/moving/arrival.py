@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.schema import AddConstraint, CreateTable, DropConstraint
 
+from mailserver.foundation.ownership import give_to_owner
 from mailserver.store.engine import migrate
 from mailserver.store.moving import journal
 from mailserver.store.moving.ends import CannotMove, End
@@ -94,6 +95,7 @@ def _make_file(place: Place, target: End, identifier: str) -> None:
     with migrate.locked(f"sqlite:///{fresh}", place.data, making=True) as connection:
         migrate.upgrade_over(connection)
         _note(connection, identifier)
+    give_to_owner(fresh, path.parent)
     fresh.rename(path)
     sync_folder(path.parent)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from mailserver.foundation.ownership import give_to_owner
 from mailserver.model.errors import Damaged
 from mailserver.store.engine import migrate
 from mailserver.store.moving.ends import CannotMove
@@ -72,6 +73,7 @@ def note_begin(source: Place, target: Place) -> int:
     now = int(time.time())
     fresh = noted.with_name(f".{noted.name}")
     fresh.write_text(f"{now} {where}", "utf-8")
+    give_to_owner(fresh, source.data)
     fresh.replace(noted)
     return now
 
@@ -135,6 +137,7 @@ def _named(source: Place, shelf: int) -> dict[str, bool]:
 def _note(noted: Path, names: list[str]) -> None:
     fresh = noted.with_name(f".{noted.name}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    give_to_owner(fresh, noted.parent)
     with open(descriptor, "w", encoding="ascii") as file:
         file.write("\n".join(names))
         file.flush()

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import structlog
 
+from mailserver.foundation.ownership import give_to_owner
 from mailserver.model.errors import Damaged, NoRoom, Temporary
 from mailserver.texts.causes import Cause
 
@@ -64,10 +65,9 @@ class DiskFiles:
         folder, shelf = self.path, path.parent
         try:
             self._check_attached()
-            shelf.mkdir(
-                mode=0o700, exist_ok=True
-            )  # never the folder itself: a disk that is not there must not be replaced
+            self._make(shelf)  # never the folder itself: a disk that is not there must not be replaced
             _write_synced(path, data)
+            give_to_owner(path, folder)
             if final != path:
                 path.rename(final)
             sync_folder(shelf)
@@ -82,6 +82,11 @@ class DiskFiles:
                 raise NoRoom("No room on the disk") from error
             log.error("file of a message cannot be written", why=error.strerror)
             raise Temporary("The disk is out of reach") from error
+
+    def _make(self, folder: Path) -> None:
+        """One within. Raises OSError."""
+        folder.mkdir(mode=0o700, exist_ok=True)
+        give_to_owner(folder, self.path)
 
     def _check_attached(self) -> None:
         """Raises OSError."""
@@ -167,7 +172,8 @@ class DiskFiles:
         with contextlib.suppress(FileNotFoundError):
             # The time first: killed in between, the file is a stray again, and not one that has waited long enough.
             os.utime(self.path / name, (now, now))
-            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make(place.parent.parent)
+            self._make(place.parent)
             os.rename(self.path / name, place)
 
     def restore(self, name: str) -> bool:
@@ -175,7 +181,7 @@ class DiskFiles:
         try:
             if not held.exists():
                 return False
-            (self.path / name).parent.mkdir(mode=0o700, exist_ok=True)
+            self._make((self.path / name).parent)
             os.rename(held, self.path / name)
         except OSError:
             return False
@@ -232,6 +238,7 @@ def write_mark(folder: Path, identifier: str) -> None:
     fresh = folder / f".{MARK}-{secrets.token_hex(4)}"
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
+        give_to_owner(fresh, folder)
         os.write(descriptor, identifier.encode("ascii") + b"\n")
         os.fsync(descriptor)
     finally:
