@@ -15,8 +15,9 @@ import structlog
 
 from mailserver.foundation.changes import Changes
 from mailserver.foundation.host_processes import step_back
+from mailserver.foundation.metrics import catalogue
 from mailserver.model.clock import Clock
-from mailserver.model.errors import Damaged
+from mailserver.model.errors import Damaged, Temporary
 from mailserver.store.engine.statements import Row
 from mailserver.store.engine.transactions import Store
 from mailserver.store.search import content_texts, indexing_lease, segments
@@ -35,6 +36,10 @@ GATHERING = 1.0
 """Seconds between two steps that make texts of what just came in, in which segments are made instead: a step for each
 dozen messages would cost twice as much, and its commits would hold up those of whoever brings them. A search reads
 what it leaves."""
+LATER_SECONDS, FAULT_SECONDS = 60.0, 3600.0
+"""Until a message is asked for again that cannot be read now, or of whose text nobody foresaw what is wrong with it."""
+MOST_LATER = 1000
+"""Such messages: where there are more it is the storage, which is waited for."""
 NICENESS = 10
 """Steps of scheduling priority below the workers (nice(2)): a tenth of a busy core, all of an idle one."""
 
@@ -49,6 +54,8 @@ class Indexer:
         self._folder = store.blobs
         self._texts_again = 0.0
         """When texts are made again, by the loop's clock."""
+        self._later: dict[int, float] = {}
+        """Contents that are left out until then, by the same clock: they keep no others waiting."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="index", initializer=step_back, initargs=(NICENESS,))
 
     async def run(self) -> None:
@@ -76,14 +83,15 @@ class Indexer:
                 await asyncio.sleep(GATHERING)
             else:
                 break
-        log.debug("indexed", steps=steps)
-        await self._store.write(indexing_lease.release_lease, self._store.worker)
+        if steps:
+            log.debug("indexed", steps=steps)
+            await self._store.write(indexing_lease.release_lease, self._store.worker)
 
     async def step(self) -> bool:
         """Texts for the next contents, else a segment for the next account; False when there was nothing to do
         or another machine's indexer has the lease."""
         if not self._gathers():
-            sources = await self._store.read(content_texts.pending, content_texts.BATCH)
+            sources = await self._pending()
             if sources:
                 return await self._make_texts(sources)
         for account_id in await self._store.read(segments.crowded, 1):
@@ -103,8 +111,19 @@ class Indexer:
             await self._store.write(integrity.mend_index, key)
         return True
 
+    async def _pending(self) -> list[Row]:
+        """The next contents, without those that are left out for a while."""
+        now = asyncio.get_running_loop().time()
+        self._later = {content_id: end for content_id, end in self._later.items() if end > now}
+        if len(self._later) >= MOST_LATER:
+            return []
+        found = await self._store.read(content_texts.pending, content_texts.BATCH + len(self._later))
+        return [source for source in found if source[0] not in self._later][: content_texts.BATCH]
+
     async def _make_texts(self, sources: list[Row]) -> bool:
-        texts = await self._aside(self._texts, sources)
+        texts, failed = await self._aside(self._texts, sources)
+        now = asyncio.get_running_loop().time()
+        self._later |= {content_id: now + seconds for content_id, seconds in failed.items()}
         for unit in content_texts.units(texts):
             if not await self._store.write(content_texts.save_texts, self._store.worker, unit):
                 return False
@@ -119,6 +138,21 @@ class Indexer:
     async def _aside(self, work: Callable[[Argument], Result], argument: Argument) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, argument)
 
-    def _texts(self, sources: list[Row]) -> list[content_texts.Packed]:
-        """In a thread: this is where the time goes."""
-        return [content_texts.pack(content_texts.extract(self._folder, source)) for source in sources]
+    def _texts(self, sources: list[Row]) -> tuple[list[content_texts.Packed], dict[int, float]]:
+        """In a thread: this is where the time goes. Of which there are none now, and for how many seconds."""
+        found: list[content_texts.Packed] = []
+        failed: dict[int, float] = {}
+        why = ""
+        for source in sources:
+            try:
+                found.append(content_texts.pack(content_texts.extract(self._folder, source)))
+            except Temporary as error:
+                why = str(error)
+                failed[source[0]] = LATER_SECONDS
+            except Exception:
+                catalogue.JOB_FAILURES.add()
+                log.exception("a message is indexed later", content=source[0])
+                failed[source[0]] = FAULT_SECONDS
+        if why:
+            log.warning("messages are indexed later", count=len(failed), first=min(failed), why=why)
+        return found, failed

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import random
 import threading
@@ -49,8 +50,10 @@ from mailserver.model.messages.criteria import (
     Uids,
 )
 from mailserver.store.engine.memory import ENTRY, Memory
+from mailserver.store.engine.statements import Row
 from mailserver.store.engine.transactions import Store, Tx
 from mailserver.store.mail import blobs, collect, mailboxes, messages
+from mailserver.store.octets.files import BlobFolder, files_of
 from mailserver.store.schema.mail.messages import content
 from mailserver.store.schema.mail.search import search_account, search_segment, search_text
 from mailserver.store.search import content_texts, header_cache, indexing_lease, row_tests, search, segments, vocabulary
@@ -670,6 +673,41 @@ async def test_mail_that_keeps_coming_in_does_not_keep_segments_back(
     await asyncio.to_thread(fill, store, edupont, 1, 1000)
     assert await steps.step()
     assert await asyncio.to_thread(segment_sizes, store, edupont) == [segments.SEGMENT_MINIMUM]
+
+
+async def test_a_message_that_cannot_be_read_now_keeps_no_other_out_of_the_index(
+    store: Store, edupont: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file is there, and the service may not open it; and one of which nobody foresaw what is wrong with it."""
+    monkeypatch.setattr(content_texts, "BATCH", 2)
+    extract, asked = content_texts.extract, itertools.count()
+
+    def extract_all_but_one(folder: BlobFolder, source: Row) -> content_texts.Texts:
+        if next(asked) == 1:
+            raise RecursionError
+        return extract(folder, source)
+
+    monkeypatch.setattr(content_texts, "extract", extract_all_but_one)
+    with monkeypatch.context() as large:
+        large.setattr(blobs, "INLINE_OCTETS", 10)
+        box = await asyncio.to_thread(fill, store, edupont, 1)
+    (name,) = files_of(store.blobs).names()
+    path = store.data / "blobs" / name
+    path.rename(path.with_name("aside"))
+    path.mkdir()
+    await asyncio.to_thread(fill, store, edupont, 3, 1)
+    steps = Indexer(store=store, clock=SystemClock(), changes=store.changes)
+    while await steps.step():
+        pass
+    assert len(await store.read(content_texts.pending, 9)) == 2, "of both nothing is written down"
+    path.rmdir()
+    path.with_name("aside").rename(path)
+    monkeypatch.setattr(index_worker, "LATER_SECONDS", 0.0)
+    steps = Indexer(store=store, clock=SystemClock(), changes=store.changes)
+    while await steps.step():
+        pass
+    assert await store.read(content_texts.pending, 9) == []
+    assert await asyncio.to_thread(find, store, edupont, box, Body("mot0")) == [1]
 
 
 async def test_the_thread_of_texts_alone_steps_back(store: Store, edupont: int) -> None:
