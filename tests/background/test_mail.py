@@ -4,9 +4,11 @@ quiet.
 
 import asyncio
 
+import pytest
+
 from mailserver.model.identity import Principal
 from mailserver.store.engine.transactions import Tx
-from mailserver.store.mail import mailboxes, messages, snooze
+from mailserver.store.mail import mailboxes, messages, muting, snooze
 from mailserver.store.mail.access import Viewer
 from mailserver.store.mail.deleted import retention
 from mailserver.store.mail.flags import MAX_KEYWORDS
@@ -124,6 +126,27 @@ async def test_muted_conversations_stay_quiet(house: House) -> None:
     await house.round(5)
     assert await house.store.read(_subjects, person.account_id, "INBOX") == ["Bruit", "Musique"]
     assert await house.store.read(_subjects, person.account_id, "Archive") == ["Re: Bruit"]
+
+
+async def test_who_always_gets_mail_keeps_nobody_elses_muted_conversations_loud(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many accounts have mail that was not looked at, more than a round is for."""
+    monkeypatch.setattr(muting, "ACCOUNTS", 1)
+    reply = b"References: <fil@x>\r\n"
+    people = [await house.person(), await house.person("Marc", "Martin")]
+    for person, login in zip(people, ("edupont", "mmartin"), strict=True):
+        await house.enter(login)
+        await house.deliver(person.address, MAIL % (b"Bruit", 1, reply))
+        inbox = await house.store.read(mailboxes.get, person.account_id, "INBOX")
+        await house.store.write(handling.mute, person.account_id, inbox.id, Chosen(everything=webmail.View()))
+    for person in people:
+        await house.deliver(person.address, MAIL % (b"Re: Bruit", 2, reply))
+    looked: set[int] = set()
+    for _ in range(60):
+        (account_id,) = await house.store.read(muting.behind)
+        looked.add(account_id)
+    assert looked == {person.account_id for person in people}
 
 
 async def test_a_folder_is_cleared_of_what_lies_there_too_long(house: House) -> None:

@@ -54,6 +54,7 @@ def behind(tx: Tx) -> list[int]:
         select(mute_watch.c.account_id)
         .join(mailbox, mailbox.c.id == mute_watch.c.mailbox_id)
         .where(mailbox.c.uidnext > mute_watch.c.uid)
+        .order_by(func.random())  # who gets mail all the time keeps nobody else waiting
         .limit(ACCOUNTS)
     )
     return [row[0] for row in rows]
