@@ -2,11 +2,13 @@
 do not agree, and of those that are gone."""
 
 import asyncio
+import os
 from collections.abc import Callable
 
 import structlog
 
 from mailserver.background.schema_watch import SchemaWatch, stop_service
+from mailserver.foundation import instance_lock
 from mailserver.foundation.settings import Settings
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
@@ -59,7 +61,10 @@ class HostBeat:
         self._clock.look()
 
     async def leave(self) -> None:
-        """This host ends because it was told to."""
+        """This host ends because it was told to; not where it has handed over, and goes on to serve."""
+        note = await asyncio.to_thread(instance_lock.read_note, self._settings.directory)
+        if note is not None and note.pid != os.getppid():
+            return
         try:
             async with asyncio.timeout(LEAVING_SECONDS):
                 await self._store.write(hosts.leave, self._id)

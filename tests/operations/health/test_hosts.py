@@ -1,13 +1,17 @@
 """What `mailserver check` says of several hosts that serve one instance."""
 
+import asyncio
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from mailserver.background.host_beat import CLOCK_TOLD_SECONDS, ClockWatch, HostBeat
+from mailserver.foundation import instance_lock
+from mailserver.foundation.instance_lock import Note
 from mailserver.foundation.settings import Database, Settings, load
 from mailserver.operations.health import hosts as examined
 from mailserver.operations.health.findings import Grade
@@ -61,6 +65,25 @@ async def test_a_host_whose_id_another_has_says_so(
         await store.write(hosts.beat, dataclasses.replace(here, name="copy"))
         await beat.beat()
     assert capfd.readouterr().out.count("another host has the same data/host-id") == 1
+
+
+async def test_who_hands_over_takes_no_leave_of_the_others(store: Store, settings: Settings) -> None:
+    """The host serves: an upgrade or a move by another one, in the seconds until its next word, has to know of it."""
+    beat = HostBeat(settings=settings, store=store, workers=1)
+    running = asyncio.create_task(beat.run())
+    while not await store.read(hosts.all_of):
+        await asyncio.sleep(0.01)
+    running.cancel()
+    lock = instance_lock.hold(settings.directory)
+    try:
+        instance_lock.leave_note(lock, Note(os.getpid(), "of who has taken over"))
+        await beat.leave()
+        assert await store.read(hosts.all_of)
+        instance_lock.leave_note(lock, Note(os.getppid(), "of our own supervisor"))
+        await beat.leave()
+        assert not await store.read(hosts.all_of)
+    finally:
+        os.close(lock)
 
 
 def silence(tx: Tx, identifier: str, seconds: int) -> None:
