@@ -6,7 +6,7 @@ from directory.lists import rosters
 from directory.lists.rosters import ListChange, NewList
 from mailserver.background.housekeeping.notices import WELCOMES
 from mailserver.background.housekeeping.states import ORIGIN
-from mailserver.model.identity import NewPerson, Role, State
+from mailserver.model.identity import NewPerson, Principal, Role, State
 from mailserver.store.account import accounts, stored_preferences
 from mailserver.store.people.mailing_lists import outside_members
 from mailserver.store.queue import list_posts
@@ -143,6 +143,24 @@ async def test_renewal_notices(house: House) -> None:
     assert len(await house.inbox(person)) == 3
     await house.round(30 * DAY)
     assert len(await house.inbox(person)) == 3
+
+
+async def test_a_person_who_cannot_be_told_keeps_nobody_else_untold(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a password to renew: what nobody foresaw about one entry concerns nobody else."""
+    first, second = await house.person(), await house.person("Marc", "Martin")
+    directory = house.worker.directory
+    by_account = directory.by_account
+
+    async def all_but_one(account_id: int) -> Principal | None:
+        if account_id == first.account_id:
+            raise ValueError("what nobody foresaw")
+        return await by_account(account_id)
+
+    monkeypatch.setattr(directory, "by_account", all_but_one)
+    await house.round(336 * DAY)
+    assert len(await house.inbox(second)) == 1
 
 
 @pytest.mark.parametrize(

@@ -112,11 +112,14 @@ class Letters:
     # ------------------------------------------------------------------ renewal of passwords
 
     async def renewal(self) -> int:
-        """Tell people whose password is to be renewed; how many were told, NOTICES at most."""
+        """Tell people whose password is to be renewed; how many were looked at, NOTICES at most."""
         told = 0
         async for one, count in renewal.due(self._store, self._settings.passwords, self._clock.now()):
-            await self._renewal(one, count)
-            told += 1
+
+            async def tell(_: int, one: Due = one, count: int = count) -> None:
+                await self._renewal(one, count)
+
+            told += await each([one.account_id], tell)  # a failure is logged with the number alone
             if told >= NOTICES:
                 break
         return told
