@@ -136,6 +136,7 @@ def run(move: Move, tell: Tell) -> Report:
         found = prepare(move)
         if found is State.WHOLE:
             settings_file.write(move.source.settings, move.settings)
+            departure.shut(move.old)
             _end_journal(move, report)
             report.ended = True
             return report
@@ -207,9 +208,9 @@ def _move_files(move: Move, report: Report, tell: Tell) -> None:
     lock = instance_lock.hold(move.source.settings)
     began = time.monotonic()
     try:
-        with departure.held(move.old) as still_held:
+        with departure.held(move.old) as held:
             _carry(move, report, tell, since, final=True)
-            still_held()
+            held.check()
         settings_file.write(move.source.settings, move.settings)
     finally:
         os.close(lock)
@@ -295,7 +296,7 @@ def _end(move: Move, report: Report, tell: Tell) -> None:
         departure.note(move.source, move.new)
         if late := departure.serving_hosts(move.source):
             raise CannotMove(Text("le service tourne de nouveau : {hosts}", hosts=", ".join(late)))
-        with departure.held(move.old) as still_held:
+        with departure.held(move.old) as held:
             _bring_files(move, report, tell, final=True)
             if follows and journal.is_followed(move.old, move.new):
                 _catch_up(move, report, held=True)
@@ -304,9 +305,10 @@ def _end(move: Move, report: Report, tell: Tell) -> None:
                 _bring_rows(move, report, tell)
                 _verify(move, report, tell)
             _check_last_ids(move)
-            still_held()
+            held.check()
             agreed = True
             arrival.give(move.target, move.old)
+            held.shut()
         settings_file.write(move.source.settings, move.settings)
         _end_journal(move, report)
     except BaseException:

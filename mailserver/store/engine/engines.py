@@ -198,6 +198,8 @@ def translate(error: BaseException) -> BaseException:
         return Temporary("The database is out of reach")
     cause = _cause(error)
     if isinstance(cause, sqlite3.Error):
+        if getattr(cause, "sqlite_errorcode", 0) == sqlite3.SQLITE_CONSTRAINT_TRIGGER:
+            return Temporary("The database was moved away")  # the only triggers that refuse: `moved_fence`
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_FULL:
             return NoRoom("No room on the disk")

@@ -1,7 +1,9 @@
-"""The database that is left: nothing in it changes but one note, that it was moved and where to."""
+"""The database that is left: nothing in it changes but one note, that it was moved and where to, and a fence."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import inspect, text
 from sqlalchemy.schema import CreateTable
@@ -12,7 +14,7 @@ from mailserver.store.moving.counting import check_fits
 from mailserver.store.moving.ends import TABLES, CannotMove, End
 from mailserver.store.schema.base import metadata
 from mailserver.store.schema.service.moving import moved_away
-from mailserver.store.upkeep import hosts, opening
+from mailserver.store.upkeep import hosts, moved_fence, opening
 from mailserver.store.upkeep.opening import Place
 from mailserver.texts.text import Text
 
@@ -43,8 +45,8 @@ def forget_note(place: Place) -> None:
 
 
 @contextlib.contextmanager
-def held(source: End) -> Iterator[Callable[[], object]]:
-    """Nobody writes meanwhile; everybody may read. What it gives raises when that does not hold any more.
+def held(source: End) -> Iterator["Held"]:
+    """Nobody writes meanwhile; everybody may read.
 
     Raises CannotMove while somebody writes.
     """
@@ -62,10 +64,43 @@ def held(source: End) -> Iterator[Callable[[], object]]:
             raise CannotMove(
                 Text("la base {url} est encore utilisée : arrêtez tout ce qui y écrit, puis relancez", url=source)
             ) from error
+        its = Held(source, driver)
         try:
-            yield lambda: driver.execute("SELECT 1")
-        finally:
+            yield its
+        except BaseException:
             driver.execute("ROLLBACK")
+            raise
+        driver.execute("COMMIT" if its.is_shut else "ROLLBACK")
+
+
+@dataclass(slots=True)
+class Held:
+    """A database to which nobody writes now."""
+
+    source: End
+    driver: Any
+    is_shut: bool = False
+
+    def check(self) -> None:
+        """Raises what the driver raises when that does not hold any more."""
+        self.driver.execute("SELECT 1")
+
+    def shut(self) -> None:
+        """Nobody shall afterwards, either."""
+        _fence(self.source, self.driver)
+        self.is_shut = True
+
+
+def shut(source: End) -> None:
+    """Nobody writes any more to what was moved away. Raises CannotMove while somebody does."""
+    with held(source) as its:
+        its.shut()
+
+
+def _fence(source: End, driver: Any) -> None:
+    if driver.execute(moved_fence.exists(source.dialect.name)).fetchone() is None:
+        for words in moved_fence.making(source.dialect.name):
+            driver.execute(words)
 
 
 def serving_hosts(place: Place) -> list[str]:

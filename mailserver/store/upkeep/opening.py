@@ -23,7 +23,7 @@ from mailserver.store.octets.files import BlobFolder, files_of
 from mailserver.store.schema.mail.messages import blob, content
 from mailserver.store.schema.service.keeping import instance
 from mailserver.store.schema.service.moving import moved_away, moving_in
-from mailserver.store.upkeep import host_facts, hosts
+from mailserver.store.upkeep import host_facts, hosts, moved_fence
 
 SAMPLE = 100
 """Files named by the oldest rows, and by the newest, that are looked for."""
@@ -159,6 +159,10 @@ def adopt(place: Place, *, beside_others: bool = False) -> None:
         facts = gather(place, connection)
         if facts.is_filled:
             raise NotThere(_unfinished(place))
+        migrate.begin_writing(connection)
+        for words in moved_fence.removing(connection.dialect.name):
+            connection.execute(text(words))
+        connection.commit()
         _upgrade(place, connection, beside_others=beside_others)
         migrate.begin_writing(connection)
         connection.execute(text(f"DROP TABLE IF EXISTS {moved_away.name}"))

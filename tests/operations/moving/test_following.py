@@ -11,16 +11,23 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import select
 
 from mailserver.foundation import instance_lock
+from mailserver.foundation.changes import Changes
 from mailserver.foundation.settings import load
+from mailserver.model.clock import SystemClock
+from mailserver.model.errors import Temporary
 from mailserver.operations.health.findings import Grade
 from mailserver.operations.health.moves import examine_moves
 from mailserver.operations.moving import service
 from mailserver.operations.moving.service import Move, Report
+from mailserver.store.engine.transactions import Store
+from mailserver.store.mail import mailboxes
 from mailserver.store.moving import arrival, bringing, departure, following, journal, server_journal
 from mailserver.store.octets.disk import read_mark
 from mailserver.store.schema import metadata
+from mailserver.store.schema.account.accounts import account
 from mailserver.store.upkeep import opening
 from mailserver.store.upkeep.opening import Place
 from mailserver.texts.languages import FRENCH
@@ -136,6 +143,8 @@ def test_killed_anywhere_it_goes_on(place: Place, begun_file: str, move_to: Move
     assert everything(begun_file) == before
     assert service.run(move, quiet).ended
     assert traces(place) == []
+    with closing(sqlite3.connect(place.data / "mail.db")) as database, pytest.raises(sqlite3.IntegrityError):
+        database.execute("DELETE FROM guess")
 
 
 @pytest.mark.parametrize(
@@ -335,6 +344,29 @@ def test_back_a_journal_that_cannot_be_right_is_not_believed(
     assert was_read_wholly(service.run(move, quiet))
     assert everything(home) == everything(away.url)
     assert left_there(away.url) == 0
+
+
+@pytest.mark.parametrize("to", ["server", "file"])
+def test_who_has_had_it_open_writes_nothing_more_to_what_is_left(to: str, request: pytest.FixtureRequest) -> None:
+    """An import that went on, a host that was cut off: what they bring is refused for now, and not lost there."""
+    if to == "server":
+        place: Place = request.getfixturevalue("place")
+        fill(place.url)
+        move = request.getfixturevalue("move_to")(request.getfixturevalue("begun_url"))
+    else:
+        place = request.getfixturevalue("away")
+        move = move_of(place, request.getfixturevalue("home"))
+    store = Store(place.url, place.data, SystemClock(), Changes(), readers=1, writers=1)
+    owner = store.read_now(lambda tx: tx.execute(select(account.c.id).limit(1)).scalar_one())
+    store.write_now(mailboxes.create, owner, "Avant")
+    assert service.run(move, quiet).ended
+    before = everything(place.url)
+    with pytest.raises(Temporary):
+        store.write_now(mailboxes.create, owner, "Après")
+    assert everything(place.url) == before
+    opening.adopt(place)
+    store.write_now(mailboxes.create, owner, "Après")
+    store.close()
 
 
 def test_back_who_gives_it_up_has_nothing_left_of_it(away: Place, home: str) -> None:
