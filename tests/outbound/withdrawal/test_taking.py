@@ -26,7 +26,7 @@ from mailserver.store.mail.messages import NO_QUOTA
 from mailserver.store.record import audit
 from mailserver.store.record.audit import Action, Wanted
 from mailserver.store.web import webmail
-from mailserver.store.withdrawal import rows, taking
+from mailserver.store.withdrawal import finding, rows, taking
 from mailserver.store.withdrawal.finding import Reached
 from mailserver.store.withdrawal.rows import State
 from tests.conftest import StoreMaker
@@ -322,7 +322,7 @@ async def test_an_act_that_fails_costs_none_of_those_that_come_after_it(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emma = store.write_now(create_account, "emma")
-    service, find = withdrawals(store), module.finding.find
+    service, find = withdrawals(store), finding.find
     first, second = (
         store.write_now(put, store.blobs, letter(body=f"Vague {name}", message_id=f"<{name}@evil.example>"), [emma])
         for name in ("une", "deux")
@@ -335,7 +335,7 @@ async def test_an_act_that_fails_costs_none_of_those_that_come_after_it(
             raise Temporary("this file cannot be read now")
         return find(tx, content_id, *more)
 
-    monkeypatch.setattr(module.finding, "find", out_of_reach)
+    monkeypatch.setattr(finding, "find", out_of_reach)
     await service.look()
     assert store.read_now(uids, emma) == [1]
     monkeypatch.undo()
