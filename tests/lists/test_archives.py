@@ -226,14 +226,14 @@ def test_what_was_taken_back_for_good_goes_beside_what_is_old(house: House) -> N
     for subject in ("Un", "Deux"):
         assert not send(house, "tom", address, subject=subject)
     two, one = kept(house, address)
-    house.store.write_now(set_post, one.id, internal_date=1)
-    house.store.write_now(set_post, two.id, withdrawal_id=99)
+    house.store.write_now(set_post, one.id, "internal_date", 1)
+    house.store.write_now(set_post, two.id, "withdrawal_id", 99)
     assert house.store.write_now(archived_posts.prune, 2) == 1, "of each kind"
     assert house.read(posts) == 0
 
 
-def set_post(tx: Tx, number: int, **values: int) -> None:
-    tx.execute(update(archived_post).where(archived_post.c.id == number).values(values))
+def set_post(tx: Tx, number: int, column: str, value: int) -> None:
+    tx.execute(update(archived_post).where(archived_post.c.id == number).values({column: value}))
 
 
 def posts(tx: Tx) -> int:
