@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,13 @@ from mailserver.model.identity import Principal
 from mailserver.notices import announcements
 from mailserver.operations.health import disk_space, figures, service_state
 from mailserver.operations.health.service_state import Health, bounded
+from mailserver.store.queue import spool
 from mailserver.store.schema.mail.search import search_account
 from mailserver.store.search import content_texts, segments
+from mailserver.store.upkeep import condition
+from mailserver.store.upkeep import figures as upkeep_figures
 from tests.clocks import StandingClock
+from tests.waiting import PATIENCE
 from tests.webui.house import DOMAIN, House, Visitor
 
 
@@ -125,6 +129,50 @@ def test_a_store_that_hangs(looked_at: House, visitor: Visitor, monkeypatch: pyt
     # And a page for people comes, with what was posted before.
     monkeypatch.setattr(announcements, "ANSWER_SECONDS", 0.05)
     assert visitor.get("/etat").status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "answers"),
+    [
+        ("/sante/pret", (condition.look, condition.try_writing, spool.next_due), ['"failing":[]']),
+        (
+            "/metrics",
+            (condition.look, condition.try_writing, upkeep_figures.take),
+            ['mailserver_healthy{part="reads"} 1.0', "mailserver_queue_deliveries{"],
+        ),
+    ],
+)
+def test_what_hangs_is_asked_at_once(
+    looked_at: House,
+    visitor: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    asked: Sequence[object],
+    answers: Sequence[str],
+) -> None:
+    """None waits for the time of another: Prometheus and HAProxy go away after ten seconds, and take the host for dead
+    where they are to be told that its store hangs."""
+    monkeypatch.setattr(service_state, "ANSWER_SECONDS", PATIENCE)
+    monkeypatch.setattr(figures, "STORE_SECONDS", PATIENCE)
+    monkeypatch.setattr(figures, "REMEMBERED", 0.0)
+    missing, all_are = list(asked), asyncio.Event()
+
+    def after_all(real: Callable[..., Any]) -> Callable[..., Any]:
+        async def answer(*questions: Any, **more: Any) -> Any:
+            missing[:] = [one for one in missing if one not in questions]
+            if not missing:
+                all_are.set()
+            await all_are.wait()
+            return await real(*questions, **more)
+
+        return answer
+
+    for name in ("read", "read_slow", "write"):
+        monkeypatch.setattr(looked_at.store, name, after_all(getattr(looked_at.store, name)))
+    visitor.http.timeout = 2 * PATIENCE
+    told = visitor.get(path)
+    assert told.status_code == 200
+    assert all(answer in told.text for answer in answers)
 
 
 async def nothing_is_known(house: House) -> None:

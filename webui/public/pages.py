@@ -3,6 +3,7 @@
 They say what is true of this installation and nothing else.
 """
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
@@ -121,17 +122,25 @@ async def state(services: Services, guest: Guest) -> Response:
 
 
 async def _looked(services: Services, now: float) -> tuple[State, bool]:
-    """The service as it is; and True while no message for the outside has been due for longer than `LATE_SECONDS`."""
-    health = await services.health.state()
-    try:
-        due = await bounded(services.store.read(spool.next_due))
-    except Temporary as error:
-        log.error("the store does not answer", why=str(error))
-        return replace(health, reads=False), False
-    except Exception:
-        log.exception("the store does not answer")
+    """The service as it is; and True while no message for the outside has been due for longer than `LATE_SECONDS`.
+
+    Both are asked at once: a proxy that waits for one after the other takes a host whose store hangs for dead.
+    """
+    health, (answers, due) = await asyncio.gather(services.health.state(), _next_due(services))
+    if not answers:
         return replace(health, reads=False), False
     return health, due is None or due > now - LATE_SECONDS
+
+
+async def _next_due(services: Services) -> tuple[bool, int | None]:
+    """Whether the store answers; and when the queue wants work next."""
+    try:
+        return True, await bounded(services.store.read(spool.next_due))
+    except Temporary as error:
+        log.error("the store does not answer", why=str(error))
+    except Exception:
+        log.exception("the store does not answer")
+    return False, None
 
 
 async def alive(_services: Services, _guest: Guest) -> Response:

@@ -56,20 +56,33 @@ class Watched:
         return self._found
 
     async def _look(self) -> list[Metric]:
-        found = await self._states()
+        """All are asked at once: one after the other they would take longer than Prometheus waits."""
+        asked = await asyncio.gather(self._states(), self._of_files(), self._of_store())
+        return [metric for found in asked for metric in found]
+
+    async def _of_files(self) -> list[Metric]:
         try:
-            found += await self._health.of_files(lambda: list(self._files()))
+            return await self._health.of_files(lambda: list(self._files()))
         except Temporary as error:
             log.warning("figures of the disks are missing", why=str(error))
+            return []
+
+    async def _of_store(self) -> list[Metric]:
+        """As many as it tells in time."""
+        found: list[Metric] = []
         try:
-            found += _of_store(await bounded(self._store.read_slow(NOBODY, figures.take), STORE_SECONDS))
-            found.append(_keys(await bounded(self._store.read(dkim_keys.every))))
-            if self._settings.acme.agree_to_terms:
-                failures = float((await bounded(self._store.read(certificates.get))).failures)
-                found.append(_gauge("certificate_failures", "Renewals that failed since a success", "", {"": failures}))
+            await bounded(self._ask_store(found), STORE_SECONDS)
         except Temporary as error:
             log.warning("figures of the store are missing", why=str(error))
         return found
+
+    async def _ask_store(self, found: list[Metric]) -> None:
+        """Raises Temporary."""
+        found += _of_store(await self._store.read_slow(NOBODY, figures.take))
+        found.append(_keys(await self._store.read(dkim_keys.every)))
+        if self._settings.acme.agree_to_terms:
+            failures = float((await self._store.read(certificates.get)).failures)
+            found.append(_gauge("certificate_failures", "Renewals that failed since a success", "", {"": failures}))
 
     async def _states(self) -> list[Metric]:
         state = await self._health.state()

@@ -151,11 +151,18 @@ class Health:
 
     async def _reads(self) -> tuple[condition.Condition | None, Sequence[int], int]:
         """What the store says of itself, what waits for the index, and how much of one account for a segment of it."""
-        found, pending, unsegmented = None, [], 0
+        found: condition.Condition | None = None
+        pending: Sequence[int] = ()
+        unsegmented = 0
+
+        async def ask() -> None:
+            nonlocal found, pending, unsegmented
+            found = await self._store.read(condition.look, seconds=QUICK_SECONDS)
+            pending = await self._store.read(content_texts.waiting, MOST_BEHIND)
+            unsegmented = await self._store.read(segments.most_waiting)
+
         try:
-            found = await bounded(self._store.read(condition.look, seconds=QUICK_SECONDS))
-            pending = await bounded(self._store.read(content_texts.waiting, MOST_BEHIND))
-            unsegmented = await bounded(self._store.read(segments.most_waiting))
+            await bounded(ask())
         except Temporary as error:
             log.error("the store cannot be read", why=str(error))
         except Exception:
