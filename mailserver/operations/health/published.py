@@ -22,6 +22,9 @@ DNS_SECONDS = 4.0
 LOOKUPS_AT_ONCE = 8
 _LETS_SEND = re.compile(r"\s(?:\+?(?:mx|a|ip4|ip6|include|exists|all)\b|redirect=)", re.IGNORECASE)
 """A term of SPF that somebody passes by (RFC 7208 section 5)."""
+_ALONE = frozenset(("v=spf1", "v=dmarc1", "v=tlsrptv1", "v=stsv1"))
+"""Where a name has two of a version neither counts (RFC 7208 section 4.5, RFC 7489 section 6.6.3, RFC 8460 section 3,
+RFC 8461 section 3.1)."""
 _ANSWERED = (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer)
 _FAILED = (dns.exception.DNSException, OSError)
 
@@ -53,7 +56,11 @@ def examine_dns(settings: Settings) -> Iterator[Finding]:
     with ThreadPoolExecutor(LOOKUPS_AT_ONCE) as threads:
         seen = list(threads.map(lambda one: _look_for(settings, one, ours), wanted))
         names = threads.submit(lambda: list(_names(settings, {one.name for one in wanted})))
-        yield from (_compared(one, found) for one, found in zip(wanted, seen, strict=True) if one.needed)
+        for one, found in zip(wanted, seen, strict=True):
+            if (doubled := _doubled(one, found)) is not None:
+                yield doubled
+            elif one.needed:
+                yield _compared(one, found)
         yield from _useful([one for one, found in zip(wanted, seen, strict=True) if not _holds(one, found)], settings)
         yield from _mta_sts(settings, wanted, seen)
         yield from _dane(settings)
@@ -148,6 +155,27 @@ def _compared(wanted: Wanted, seen: _Seen) -> Finding:
     else:
         text = Text("{name} n’a pas d’enregistrement {kind}", **about)
     return Finding("dns", Grade.WARNING, text, Text("publiez : {record}", record=wanted.line))
+
+
+def _doubled(wanted: Wanted, seen: _Seen) -> Finding | None:
+    """Ours was added to that of a service before it."""
+    version = _version(wanted.data)
+    if wanted.kind != "TXT" or version.lower() not in _ALONE or "._report." in wanted.name:
+        return None
+    alike = [text for text in seen.texts if _version(text).lower() == version.lower()]
+    if len(alike) < 2:
+        return None
+    text = Text(
+        "{name} a {count} enregistrements {version} : les autres ne tiennent compte d’aucun",
+        name=wanted.name,
+        count=len(alike),
+        version=version,
+    )
+    return Finding("dns", Grade.WARNING, text, Text("n’en gardez qu’un"))
+
+
+def _version(text: str) -> str:
+    return re.split(r"[;\s]", text, maxsplit=1)[0]
 
 
 def _useful(missing: list[Wanted], settings: Settings) -> Iterator[Finding]:

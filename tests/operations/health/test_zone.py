@@ -262,6 +262,28 @@ def test_spf_that_lets_nobody_send(names: NameServer, settings: Settings, publis
     assert bad == ([] if good else ["ac-exemple.fr TXT is not ours"])
 
 
+@pytest.mark.parametrize(
+    ("name", "ours", "before"),
+    [
+        ("ac-exemple.fr", "v=spf1", "v=spf1 include:_spf.ancien.example ~all"),
+        ("_dmarc.ac-exemple.fr", "v=DMARC1", "v=DMARC1; p=none"),
+        ("_smtp._tls.ac-exemple.fr", "v=TLSRPTv1", "v=TLSRPTv1;rua=mailto:tls@ancien.example"),
+        ("_mta-sts.ac-exemple.fr", "v=STSv1", "v=STSv1; id=2019"),
+    ],
+)
+def test_ours_beside_that_of_the_service_before(
+    names: NameServer, settings: Settings, name: str, ours: str, before: str
+) -> None:
+    """Of two others heed neither: what was added is there, and all the same it counts for nothing."""
+    publish(names, settings)
+    names.known[name, "TXT"].append(b"another-service=1")
+    assert [one.text.to("en") for one in published.examine_dns(settings) if one.grade is not Grade.OK] == []
+    names.known[name, "TXT"].append(before.encode())
+    (bad,) = [one for one in published.examine_dns(settings) if one.grade is not Grade.OK]
+    assert bad.text.to("en") == f"{name} has 2 records {ours}: others heed none of them"
+    assert bad.remedy.to("en") == "keep one of them"
+
+
 def test_a_policy_that_others_still_keep(names: NameServer, settings: Settings) -> None:
     """An id of before, an exchanger that the policy does not name, a record without a policy."""
 
