@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailserver.cli.shared import InstanceDir, settings_of
+from mailserver.cli.shared import InstanceDir, log_aside, settings_of
 from mailserver.foundation.settings import Settings
 from mailserver.operations.health import zone
 from mailserver.operations.health.signing import stored_keys
@@ -27,6 +27,7 @@ def dns(
     form: Annotated[Form, typer.Option("--format", help=_("Fichier de zone, ou JSON."))] = Form.BIND,
 ) -> None:
     """Print the DNS records to publish; what is published is compared by `check`."""
+    log_aside()
     settings = settings_of(directory)
     records = list(zone.records(settings, stored_keys(settings)))
     if form is Form.JSON:

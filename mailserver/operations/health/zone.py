@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes, PublicKeyTypes
 
 from mailserver.certificates.files import NEXT_KEY
+from mailserver.foundation.served_certificates import Certificate
 from mailserver.foundation.settings import Settings, SettingsError
-from mailserver.foundation.tls import is_ours, read_pair
+from mailserver.foundation.tls import is_ours
 from mailserver.outbound.submission.signatures.dkim import Signer
 from mailserver.outbound.submission.signatures.signing_keys import publication_ends, record_of
 from mailserver.store.queue.outbound.dkim_keys import PUBLISHED, DkimKey, State
@@ -208,12 +209,14 @@ def _services(settings: Settings, domain: str) -> Iterator[Wanted]:
 
 
 def _dane(settings: Settings) -> Iterator[Wanted]:
-    """The key that the exchange presents, and the next one's where it is known: in a signed zone only, and published
-    before the key is presented (RFC 7671 section 8.4)."""
+    """The key that the exchange presents to who asks for it by its name, as DANE wants (RFC 7672 section 8.1), and the
+    next one's where it is known: in a signed zone only, and published before the key is presented (RFC 7671 section
+    8.4)."""
     try:
-        pair = read_pair(settings.certificate, settings.private_key)
+        presented = Certificate(settings.certificate, settings.private_key)
     except SettingsError:
         return
+    pair = presented.current(settings.name)
     if is_ours(settings.certificate, pair.chain):
         return
     why = Text("les autres vérifient notre certificat (DANE)")
@@ -221,6 +224,8 @@ def _dane(settings: Settings) -> Iterator[Wanted]:
     note = Text("seulement dans une zone signée (DNSSEC) ; à changer avant la clé")
     current = _binding(x509.load_pem_x509_certificate(pair.chain).public_key())
     yield Wanted(name, "TLSA", current, why, needed=False, note=note)
+    if pair is not presented.current():  # what is obtained by ACME takes the place of another one
+        return
     try:
         following = serialization.load_pem_public_key(settings.certificate.with_name(NEXT_KEY).read_bytes())
     except (OSError, ValueError):

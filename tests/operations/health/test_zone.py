@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from mailserver.foundation.settings import Listen, NameService, Outbound, Proxy,
 from mailserver.operations.health import published, zone
 from mailserver.operations.health.findings import Grade
 from mailserver.outbound.submission.signatures.dkim import new_key
+from tests.certificate_files import write_pair
 from tests.inbound.authentication.name_server import NameServer
 
 HOST = "mail.ac-exemple.fr"
@@ -111,6 +113,38 @@ def test_the_exchange_is_bound_to_its_key(folder: Path, settings: Settings) -> N
     key = subprocess.run(command, shell=True, cwd=folder / "tls", check=True, capture_output=True).stdout
     (tlsa,) = [one for one in zone.records(settings) if one.kind == "TLSA"]
     assert (tlsa.name, tlsa.data) == (f"_25._tcp.{HOST}", f"3 1 1 {hashlib.sha256(key).hexdigest()}")
+
+
+def test_the_key_is_that_of_what_the_exchange_presents(folder: Path, settings: Settings) -> None:
+    """Who heeds DANE asks for the exchange by its name (RFC 7672 section 8.1), and a further certificate may have it."""
+    further = settings.certificate.parent / "sni" / "webmail.ac-exemple.fr"
+    other = write_pair(further, "webmail.ac-exemple.fr", HOST)
+    settings.certificate.with_name("next-key.pub.pem").write_bytes(public_half(certificate_key()))
+    try:
+        (tlsa,) = [one for one in zone.records(settings) if one.kind == "TLSA"]
+        assert tlsa.data == f"3 1 1 {hashlib.sha256(spki(other)).hexdigest()}"
+        other = write_pair(further, "webmail.ac-exemple.fr")
+        current, _following = [one for one in zone.records(settings) if one.kind == "TLSA"]
+        assert current.data != f"3 1 1 {hashlib.sha256(spki(other)).hexdigest()}"
+    finally:
+        shutil.rmtree(further.parent)
+        settings.certificate.with_name("next-key.pub.pem").unlink()
+
+
+def test_a_further_certificate_that_cannot_be_used_is_no_line_of_the_zone(folder: Path) -> None:
+    further = folder / "tls" / "sni" / "webmail.ac-exemple.fr"
+    write_pair(further, "webmail.ac-exemple.fr")
+    (further / "key.pem").unlink()
+    try:
+        said = CliRunner().invoke(app, ["dns", str(folder)])
+    finally:
+        shutil.rmtree(further.parent)
+    assert said.stdout == printed(folder)
+
+
+def spki(certificate: x509.Certificate) -> bytes:
+    public = certificate.public_key()
+    return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def bad_dane(settings: Settings) -> list[tuple[str, str]]:
