@@ -116,7 +116,7 @@ def test_the_exchange_is_bound_to_its_key(folder: Path, settings: Settings) -> N
 
 
 def test_the_key_is_that_of_what_the_exchange_presents(folder: Path, settings: Settings) -> None:
-    """Who heeds DANE asks for the exchange by its name (RFC 7672 section 8.1), and a further certificate may have it."""
+    """Who heeds DANE asks for the exchange by its name (RFC 7672 section 8.1); a further certificate may have it."""
     further = settings.certificate.parent / "sni" / "webmail.ac-exemple.fr"
     other = write_pair(further, "webmail.ac-exemple.fr", HOST)
     settings.certificate.with_name("next-key.pub.pem").write_bytes(public_half(certificate_key()))
