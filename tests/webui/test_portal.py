@@ -14,6 +14,7 @@ from mailserver.operations.health.service_state import Health, State
 from mailserver.store.account import accounts, sessions, stored_preferences
 from tests.webui.house import PASSWORD, House, Visitor
 from webui.page.faults import STATUS
+from webui.public import pages
 
 
 def test_portal_offers_both_interfaces_and_preselects_by_its_name(visitor: Visitor) -> None:
@@ -478,6 +479,39 @@ def test_monitors_are_told_what_fails(
     monkeypatch.setattr(Health, "state", looked)
     answer = visitor.get("/sante/pret")
     assert (answer.status_code, answer.json()) == (status, {"ready": status == 200, "failing": failing})
+
+
+def test_a_policy_report_leaves_no_address_in_the_log(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Addresses of pages have keys that let a message out, and what people search for."""
+    monkeypatch.setattr(pages, "REPORTS_PER_MINUTE", 1_000_000)
+    told = {
+        "document-uri": "https://mail.ac-exemple.fr/moderation/CLE-SECRETE?x=1",
+        "referrer": "https://mail.ac-exemple.fr/m/recherche?q=SALAIRE",
+        "violated-directive": "script-src-elem 'self'",
+        "effective-directive": "script-src-elem",
+        "blocked-uri": "https://cdn.example/x.js?u=JETON",
+        "source-file": "https://mail.ac-exemple.fr/moderation/CLE-SECRETE",
+        "script-sample": "alert('CONTENU')",
+    }
+    for report in (
+        {"csp-report": told},
+        {"csp-report": {**told, "blocked-uri": "inline", "violated-directive": "CONTENU\n" * 9}},
+        {"csp-report": {**told, "blocked-uri": "https://[CONTENU", "document-uri": "//[CONTENU"}},
+        {"csp-report": {name: ["CONTENU"] for name in told}},
+        {"csp-report": "CONTENU"},
+        ["CONTENU"],
+    ):
+        assert visitor.http.post("/csp-rapport", json=report).status_code == 204
+    for octets in (b"CONTENU", b"[" * 8000, b"\xff"):
+        assert visitor.http.post("/csp-rapport", content=octets).status_code == 204
+    said = capsys.readouterr().out
+    assert said.count("content policy report") == 9
+    assert re.search(r"blocked=\S*https://cdn.example\S* directive=script-src-elem page=/moderation\n", said)
+    assert "blocked=inline" in said
+    for secret in ("SECRETE", "SALAIRE", "JETON", "CONTENU"):
+        assert secret not in said
 
 
 def test_policy_reports_are_bounded(visitor: Visitor) -> None:

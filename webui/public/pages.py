@@ -4,9 +4,11 @@ They say what is true of this installation and nothing else.
 """
 
 import asyncio
+import json
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -26,7 +28,8 @@ log = structlog.get_logger("webui")
 
 MAX_REPORT = 8 * 1024
 REPORTS_PER_MINUTE = 30
-"""What ACME calls a token."""
+_WORD = re.compile(r"[a-z0-9.-]{1,40}")
+"""A directive, what stands for an address (`inline`), the first part of a path of ours."""
 SECURITY = "/.well-known/security.txt"
 SECURITY_DAYS = 180
 """For how long what it says may be relied upon: less than a year (RFC 9116 section 2.5.5)."""
@@ -204,6 +207,10 @@ async def acme_challenge(services: Services, guest: Guest) -> Response:
     return Response(answer, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
 
 
+_REPORTED = ("violated-directive", "blocked-uri", "document-uri")
+MOST_ORIGIN = 300
+
+
 class Reports:
     """POST /csp-rapport: what browsers say our policy stopped; a few a minute are logged, none is believed."""
 
@@ -222,8 +229,26 @@ class Reports:
                 text = await _start(request)
             except ClientDisconnect:
                 return Response(status_code=400)
-            log.warning("content policy report", report=text.decode("utf-8", "replace")[:1000])
+            log.warning("content policy report", **_told(text))
         return Response(status_code=204)
+
+
+def _told(text: bytes) -> dict[str, str]:
+    """What the log may say of a report: what was stopped, whose it is, in which part of ours. Addresses of pages have
+    keys and what people search for; samples have content."""
+    try:
+        said = json.loads(text)["csp-report"]
+        directive, blocked, page = (str(said.get(name, "")) for name in _REPORTED)
+        host, path = urlsplit(blocked), urlsplit(page).path
+        origin = f"{host.scheme}://{host.hostname}" if host.hostname else blocked
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {"directive": ""}
+    word, part = directive.partition(" ")[0], path[1:].partition("/")[0]
+    return {
+        "directive": word if _WORD.fullmatch(word) else "",
+        "blocked": origin[:MOST_ORIGIN] if host.hostname or _WORD.fullmatch(origin) else "",
+        "page": f"/{part}" if _WORD.fullmatch(part) else "/",
+    }
 
 
 async def _start(request: Request) -> bytes:
