@@ -4,12 +4,14 @@ section 3), as their files are now."""
 import datetime
 import os
 import ssl
+from collections.abc import Set
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from mailserver.foundation.settings import SettingsError
-from mailserver.foundation.tls import Pair, read_pair
+from mailserver.foundation.tls import Pair, end_and_names, read_pair
 
 log = structlog.get_logger("tls")
 
@@ -30,6 +32,36 @@ def files_of(certificate: Path) -> dict[str, tuple[Path, Path]]:
     except OSError:
         return {}
     return {name.lower(): (folder / name / "cert.pem", folder / name / "key.pem") for name in names[:MOST]}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One of the certificates that are presented."""
+
+    host: str
+    """That a further one is for; empty: the instance's own."""
+    ends: datetime.datetime
+
+
+def first_to_end(certificate: Path) -> Ending | None:
+    """Of the instance's certificate and the further ones the one that ends first; None: the former cannot be read. A
+    further one whose hosts the former is for as well, and longer, harms nobody by its end."""
+    own = end_and_names(certificate)
+    if own is None:
+        return None
+    found = [Ending("", own[0])]
+    for name, (path, _) in files_of(certificate).items():
+        further = end_and_names(path)
+        if further is not None and not _is_covered(name, *further, *own):
+            found.append(Ending(name, further[0]))
+    return min(found, key=lambda one: one.ends)
+
+
+def _is_covered(
+    name: str, ends: datetime.datetime, hosts: Set[str], own_end: datetime.datetime, own_hosts: Set[str]
+) -> bool:
+    """Of every host that is one: what a star stands for is asked by another name."""
+    return ends < own_end and all(one in own_hosts and not one.startswith("*.") for one in {name, *hosts})
 
 
 class _Files:

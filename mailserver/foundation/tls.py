@@ -202,10 +202,17 @@ def judge(
 
 def ends(certificate: Path) -> datetime.datetime | None:
     """When the certificate of a file expires; None: there is none to be read."""
+    found = end_and_names(certificate)
+    return None if found is None else found[0]
+
+
+def end_and_names(certificate: Path) -> tuple[datetime.datetime, frozenset[str]] | None:
+    """The same, and the hosts that it is for."""
     try:
-        return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+        leaf = x509.load_pem_x509_certificate(certificate.read_bytes())
     except (OSError, ValueError):
         return None
+    return leaf.not_valid_after_utc, _hosts(leaf)
 
 
 def _hosts(leaf: x509.Certificate) -> frozenset[str]:

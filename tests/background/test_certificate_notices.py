@@ -54,3 +54,16 @@ async def test_a_new_one_ends_it(house: House, admin: Principal) -> None:
     assert len(await told(house, admin, 17 * DAY)) == 1
     write_pair(house.settings.directory / "tls", "mail.ac-exemple.fr", days=120)
     assert len(await told(house, admin, 9 * DAY)) == 1
+
+
+async def test_a_further_one_that_ends_first(house: House, admin: Principal) -> None:
+    """Not one whose names the instance's own has as well: it takes its place then."""
+    house.settings.acme.__dict__["agree_to_terms"] = True
+    folder = house.settings.directory / "tls"
+    write_pair(folder, "mail.ac-exemple.fr", "autoconfig.ac-exemple.fr", days=120)
+    write_pair(folder / "sni" / "autoconfig.ac-exemple.fr", "autoconfig.ac-exemple.fr", days=10)
+    assert await told(house, admin) == []
+    write_pair(folder / "sni" / "webmail.ac-exemple.fr", "webmail.ac-exemple.fr", days=10)
+    (only,) = await told(house, admin, DAY)
+    assert "The certificate of webmail.ac-exemple.fr expires on" in only
+    assert "It is not renewed by itself." in only

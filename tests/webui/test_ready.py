@@ -27,6 +27,7 @@ from mailserver.store.schema.mail.search import search_account
 from mailserver.store.search import content_texts, segments
 from mailserver.store.upkeep import condition
 from mailserver.store.upkeep import figures as upkeep_figures
+from tests.certificate_files import write_pair
 from tests.clocks import StandingClock
 from tests.waiting import PATIENCE
 from tests.webui.house import DOMAIN, House, Visitor
@@ -294,6 +295,22 @@ def test_a_certificate_that_is_over(looked_at: House, visitor: Visitor) -> None:
         for path, octets in kept.items():
             path.write_bytes(octets)
     assert ready(visitor) == (200, [])
+
+
+def test_a_further_certificate_that_is_over(looked_at: House, visitor: Visitor) -> None:
+    """Whoever comes by its name is warned, as with the instance's own."""
+    folder = looked_at.settings.certificate.parent / "sni" / "webmail.ac-exemple.fr"
+    try:
+        write_pair(folder, "webmail.ac-exemple.fr", days=-1)
+        assert ready(visitor) == (200, ["certificate"])
+        write_pair(folder, "webmail.ac-exemple.fr")
+        assert ready(visitor) == (200, [])
+        write_pair(folder, DOMAIN, days=-1)
+        assert ready(visitor) == (200, ["certificate"]), "its folder's name is one that nothing else is for"
+        folder.rename(folder.with_name(DOMAIN))
+        assert ready(visitor) == (200, []), "the instance's own takes its place"
+    finally:
+        shutil.rmtree(folder.parent)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import structlog
 from mailserver.background.housekeeping.sending import Post
 from mailserver.background.housekeeping.states import ORIGIN
 from mailserver.certificates.faults import said
+from mailserver.foundation.served_certificates import first_to_end
 from mailserver.foundation.settings import Settings
-from mailserver.foundation.tls import ends
 from mailserver.model.clock import Clock
 from mailserver.notices import certificates as notes
 from mailserver.notices.house import House
@@ -25,7 +25,7 @@ TOKEN_OCTETS = 12
 
 
 class CertificateNotices:
-    """Looks at the certificate that this host presents."""
+    """Looks at the certificates that this host presents."""
 
     def __init__(self, *, settings: Settings, store: Store, post: Post, house: House, clock: Clock) -> None:
         self._settings = settings
@@ -36,14 +36,16 @@ class CertificateNotices:
 
     async def tell(self) -> int:
         """Tell them if it is time to; 1 if they were told. Raises Temporary."""
-        moment = await asyncio.to_thread(ends, self._settings.certificate)
-        if moment is None:  # nothing that could be presented: the log has said so
+        first = await asyncio.to_thread(first_to_end, self._settings.certificate)
+        if first is None:  # nothing that could be presented: the log has said so
             return 0
-        end, now = int(moment.timestamp()), self._clock.now()
+        end, now = int(first.ends.timestamp()), self._clock.now()
         held = await self._store.read(certificates.get)
         if not certificates.is_to_be_told(held, end, now):
             return 0
-        what = notes.Ending(self._settings.name, end, self._why(held))
+        # Nobody renews those that an operator has put there.
+        why = None if first.host else self._why(held)
+        what = notes.Ending(first.host or self._settings.name, end, why)
 
         def counts(tx: Tx) -> bool:
             if not certificates.told(tx, end):
@@ -56,7 +58,7 @@ class CertificateNotices:
 
         if not await self._post.send([f"postmaster@{self._settings.domain}"], write, counts):
             return 0
-        log.warning("notice of a certificate that ends", ends=moment.isoformat())
+        log.warning("notice of a certificate that ends", host=what.host, ends=first.ends.isoformat())
         return 1
 
     def _why(self, held: certificates.Obtained) -> Text | None:

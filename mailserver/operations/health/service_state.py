@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import structlog
 
+from mailserver.foundation.served_certificates import first_to_end
 from mailserver.foundation.settings import Settings
-from mailserver.foundation.tls import ends
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.model.identity import Directory
@@ -57,7 +57,7 @@ class State:
     """False: many messages wait for the search index; searches read them, and take longer."""
     directory: bool = True
     certificate: bool = True
-    """False: it ends within two weeks, or is over."""
+    """False: one that is presented ends within two weeks, or is over."""
     octets: bool = True
     """False: object storage is out of reach, which every host sees alike: large messages wait, all else is served."""
 
@@ -179,8 +179,8 @@ class Health:
     def _look_at_files(self) -> "_Files":
         """Blocking."""
         disks = list(disk_space.full(self._settings))
-        moment = ends(self._settings.certificate)
-        lasts = moment is not None and moment.timestamp() - self._clock.now() > certificates.TOLD_AHEAD
+        first = first_to_end(self._settings.certificate)
+        lasts = first is not None and first.ends.timestamp() - self._clock.now() > certificates.TOLD_AHEAD
         attached = self._settings.octets.is_bucket or self._is_attached()
         return _Files(attached, not any(disk.is_over for disk in disks), not disks, lasts)
 
