@@ -128,9 +128,7 @@ REPORTS_READ = Counter(
 
 # ---------------------------------------------------------------------- other doors
 
-IMAP_SECONDS = Histogram(
-    "imap_command_seconds", "IMAP commands; IDLE until it is done", {"command": IMAP_COMMANDS}, QUICK
-)
+IMAP_SECONDS = Histogram("imap_command_seconds", "IMAP commands but IDLE", {"command": IMAP_COMMANDS}, QUICK)
 IMAP_ANSWERS = Counter("imap_answers_total", "Tagged answers", {"condition": ("OK", "NO", "BAD")})
 WEB_ANSWERS = Counter("web_answers_total", "Answers by door and status", {"door": WEB_DOORS, "status": WEB_STATUS})
 WEB_SECONDS = Histogram("web_seconds", "Time from request to the end of the answer", {"door": WEB_DOORS}, QUICK)
