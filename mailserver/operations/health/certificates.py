@@ -89,9 +89,13 @@ def _issuer(pair: Pair, *, ours: bool) -> Finding:
 
 
 def _without(settings: Settings, own: Pair, further: dict[str, Pair]) -> Iterator[Finding]:
-    """Names that clients are sent to, and would be warned of."""
-    covered = set(own.names).union(further, *(pair.names for pair in further.values()))
-    missing = [name for name in names(settings) if name not in covered and f"*.{name.partition('.')[2]}" not in covered]
+    """Names that clients are sent to, and would be warned of. A folder's own name decides what is presented."""
+    every = own.names.union(*(pair.names for pair in further.values()))
+    missing = []
+    for name in names(settings):
+        hosts = further[name].names if name in further else every
+        if not {name, f"*.{name.partition('.')[2]}"} & hosts:
+            missing.append(name)
     if missing:
         text = Text("aucun certificat n’est pour {names}", names=", ".join(missing))
         remedy = Text("demandez-en un qui les nomme, ou mettez-en dans tls/sni/NOM/")

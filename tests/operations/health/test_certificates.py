@@ -52,11 +52,18 @@ LABELS = ("mta-sts", "autoconfig", "autodiscover")
 
 def test_names_may_stand_in_any_certificate(settings: Settings) -> None:
     write_pair(settings.directory / "tls", HOST, NAMES[0])
-    write_pair(settings.directory / "tls" / "sni" / NAMES[1], "anything")
+    write_pair(settings.directory / "tls" / "sni" / NAMES[1], "anything", NAMES[1])
     write_pair(settings.directory / "tls" / "sni" / "more", "anything", NAMES[2])
     assert found(settings) == []
     write_pair(settings.directory / "tls", "*.ac-exemple.fr")
     assert found(settings) == []
+
+
+def test_a_folder_whose_certificate_is_for_another_host(settings: Settings) -> None:
+    """It is presented to whoever asks for the folder's name, and they are warned, whatever the others are for."""
+    write_pair(settings.directory / "tls", HOST, *NAMES)
+    write_pair(settings.directory / "tls" / "sni" / NAMES[1], "anything")
+    assert found(settings) == [("warning", f"no certificate is for {NAMES[1]}")]
 
 
 def test_an_authority_of_ours_is_one_thing_to_say(settings: Settings) -> None:
