@@ -60,8 +60,9 @@ def first_to_end(certificate: Path) -> Ending | None:
 def _is_covered(
     name: str, ends: datetime.datetime, hosts: Set[str], own_end: datetime.datetime, own_hosts: Set[str]
 ) -> bool:
-    """Of every host that is one: what a star stands for is asked by another name."""
-    return ends < own_end and all(one in own_hosts and not one.startswith("*.") for one in {name, *hosts})
+    """Of every host: a folder may be called anything, and what a star stands for is asked by another name."""
+    asked = {name, *hosts} if "." in name else hosts
+    return ends < own_end and all(one in own_hosts and not one.startswith("*.") for one in asked)
 
 
 class _Files:

@@ -61,7 +61,8 @@ async def test_a_further_one_that_ends_first(house: House, admin: Principal) -> 
     house.settings.acme.__dict__["agree_to_terms"] = True
     folder = house.settings.directory / "tls"
     write_pair(folder, "mail.ac-exemple.fr", "autoconfig.ac-exemple.fr", days=120)
-    write_pair(folder / "sni" / "autoconfig.ac-exemple.fr", "autoconfig.ac-exemple.fr", days=10)
+    for called in ("autoconfig.ac-exemple.fr", "ancien"):
+        write_pair(folder / "sni" / called, "autoconfig.ac-exemple.fr", days=10)
     assert await told(house, admin) == []
     write_pair(folder / "sni" / "webmail.ac-exemple.fr", "webmail.ac-exemple.fr", days=10)
     (only,) = await told(house, admin, DAY)
