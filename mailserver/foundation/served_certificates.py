@@ -43,18 +43,22 @@ class Ending:
     ends: datetime.datetime
 
 
-def first_to_end(certificate: Path) -> Ending | None:
-    """Of the instance's certificate and the further ones the one that ends first; None: the former cannot be read. A
-    further one whose hosts the former is for as well, and longer, harms nobody by its end."""
+def endings(certificate: Path) -> list[Ending]:
+    """The instance's certificate first, then further ones, as far as they can be read. A further one whose hosts the
+    former is for as well, and longer, harms nobody by its end, and is left out."""
     own = end_and_names(certificate)
-    if own is None:
-        return None
-    found = [Ending("", own[0])]
+    found = [Ending("", own[0])] if own is not None else []
     for name, (path, _) in files_of(certificate).items():
         further = end_and_names(path)
-        if further is not None and not _is_covered(name, *further, *own):
+        if further is not None and not (own is not None and _is_covered(name, *further, *own)):
             found.append(Ending(name, further[0]))
-    return min(found, key=lambda one: one.ends)
+    return found
+
+
+def first_to_end(certificate: Path) -> Ending | None:
+    """Of all of them; None: the instance's own cannot be read."""
+    found = endings(certificate)
+    return min(found, key=lambda one: one.ends) if found and not found[0].host else None
 
 
 def _is_covered(

@@ -200,14 +200,8 @@ def judge(
     return Pair(chain, private, context, _hosts(leaf), leaf.not_valid_before_utc, leaf.not_valid_after_utc)
 
 
-def ends(certificate: Path) -> datetime.datetime | None:
-    """When the certificate of a file expires; None: there is none to be read."""
-    found = end_and_names(certificate)
-    return None if found is None else found[0]
-
-
 def end_and_names(certificate: Path) -> tuple[datetime.datetime, frozenset[str]] | None:
-    """The same, and the hosts that it is for."""
+    """When the certificate of a file expires, and the hosts that it is for; None: there is none to be read."""
     try:
         leaf = x509.load_pem_x509_certificate(certificate.read_bytes())
     except (OSError, ValueError):

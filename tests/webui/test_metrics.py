@@ -1,5 +1,6 @@
 """`/metrics`: figures of every part, for this machine and whom the settings name, never through a proxy."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from mailserver.foundation.network.peers import is_loopback
 from mailserver.foundation.settings import Metrics
 from mailserver.operations.backup import kept
 from mailserver.operations.health import figures as figures_module
-from tests.webui.house import House, Visitor
+from tests.certificate_files import write_pair
+from tests.webui.house import DOMAIN, House, Visitor
 
 TOKEN = "un-jeton-de-supervision"
 
@@ -61,6 +63,21 @@ def test_every_figure_is_there(house: House, visitor: Visitor, monkeypatch: pyte
     assert found["mailserver_disk_free_bytes"]
     assert found["mailserver_index_backlog"]
     assert found["mailserver_index_unsegmented"][()] == 0
+
+
+def test_the_certificates_that_are_presented_have_their_end(
+    house: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one that was forgotten: the instance's own takes its place, and nobody is to get up for it."""
+    monkeypatch.setattr(figures_module, "REMEMBERED", 0.0)
+    folder = house.settings.certificate.parent / "sni"
+    try:
+        write_pair(folder / DOMAIN, DOMAIN, days=-1)
+        write_pair(folder / "webmail.ac-exemple.fr", "webmail.ac-exemple.fr", days=-1)
+        found = figures(visitor.get("/metrics").text)["mailserver_certificate_not_after_timestamp_seconds"]
+    finally:
+        shutil.rmtree(folder)
+    assert {dict(labels)["file"] for labels in found} == {"cert.pem", "sni/webmail.ac-exemple.fr/cert.pem"}
 
 
 @pytest.mark.parametrize("peer", ["192.0.2.1", "10.0.0.1", "", "127.evil.test", "::ffff:192.0.2.1"])

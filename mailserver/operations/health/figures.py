@@ -11,9 +11,8 @@ from prometheus_client.metrics_core import Metric
 
 from mailserver import __version__
 from mailserver.foundation.metrics.families import PREFIX
-from mailserver.foundation.served_certificates import files_of
+from mailserver.foundation.served_certificates import endings
 from mailserver.foundation.settings import Settings
-from mailserver.foundation.tls import ends
 from mailserver.model.clock import Clock
 from mailserver.model.errors import Temporary
 from mailserver.operations.backup import kept
@@ -130,11 +129,11 @@ def _disks(settings: Settings) -> tuple[dict[str, float], dict[str, float]]:
 
 
 def _certificate_ends(settings: Settings) -> dict[str, float]:
-    """Of the instance's own certificate, and of those of further names."""
-    files = {"cert.pem": settings.certificate}
-    files |= {f"sni/{name}/cert.pem": paths[0] for name, paths in files_of(settings.certificate).items()}
-    found = {name: ends(path) for name, path in files.items()}
-    return {name: moment.timestamp() for name, moment in found.items() if moment is not None}
+    """Of the instance's own certificate, and of those of further names that are presented."""
+    return {
+        f"sni/{one.host}/cert.pem" if one.host else "cert.pem": one.ends.timestamp()
+        for one in endings(settings.certificate)
+    }
 
 
 def _of_store(found: Figures) -> Iterator[Metric]:
