@@ -246,6 +246,9 @@ def test_syslog_gets_rfc_5424(listening: tuple[str, socket.socket], kind: str) -
         pattern = rf"<27>1 2026-11-29T14:00:00\.000000Z mail\.ac-exemple\.fr mailserver {os.getpid()} smtp - \ufeff(.*)"
         found = [re.fullmatch(pattern, reader.recv(65536).decode()) for _ in range(2)]
         assert [match and match[1] for match in found] == ["première ligne", "seconde"]
+        # A library's: MSGID has 32 characters at most, none of them a blank.
+        syslog.write("line", {**HEAD, "part": "a.library_with a very long name of a module"})
+        assert reader.recv(65536).decode().split(" ")[5] == "a.library_with_a_very_long_name_"
         syslog.close()
 
 

@@ -6,6 +6,7 @@ A line that cannot be written is lost and counted; how many were is said before 
 import contextlib
 import fcntl
 import os
+import re
 import socket
 import struct
 import sys
@@ -31,6 +32,9 @@ PAUSE_SECONDS = 1.0
 LOOK_SECONDS = 0.25
 """Between two looks whether somebody has moved the file."""
 JOURNAL = "/run/systemd/journal/socket"
+MOST_ID = 32
+"""Characters of a MSGID."""
+_NOT_GRAPHIC = re.compile(r"[^!-~]")
 
 
 class Target(Protocol):
@@ -165,7 +169,7 @@ class Syslog:
 
     def _packet(self, line: str, fields: Mapping[str, Any]) -> bytes:
         priority = DAEMON * 8 + PRIORITIES.get(str(fields.get("level")), 6)
-        part = fields.get("part") or "-"
+        part = _NOT_GRAPHIC.sub("_", str(fields.get("part") or "-"))[:MOST_ID]
         head = f"<{priority}>1 {fields['timestamp']} {self._host} {IDENTIFIER} {os.getpid()} {part} - \ufeff"
         return head.encode() + line.encode("utf-8", "backslashreplace")[:MOST_OCTETS]
 
