@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from mailserver.model.errors import Reason, Temporary
 from mailserver.model.identity import Principal
+from mailserver.notices.announcements import Announcements
 from mailserver.operations.health import service_state, zone
 from mailserver.operations.health.service_state import Health, State
 from mailserver.store.account import accounts, sessions, stored_preferences
@@ -440,6 +441,23 @@ def test_out_of_reach_is_503_and_a_defect_is_500_with_its_number(
     assert number
     assert "secret detail" not in answer.text
     assert (number[1] or number[2]) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("place", ["moderation", "transfert", "abonnement"])
+def test_the_log_of_a_defect_has_no_key_of_a_link(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    """Whoever has it lets a message out, agrees for somebody or leaves a list in somebody's place."""
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(Announcements, "refresh", broken)
+    assert visitor.get(f"/{place}/CLE-SECRETE").status_code == 500
+    # structlog's own stack, which has every variable, is not that of the service.
+    (path,) = re.findall(r"(?m)path=(.*)$", capsys.readouterr().out.partition("Traceback")[0])
+    assert place in path
+    assert "CLE-SECRETE" not in path
 
 
 def test_state_page_tells_when_something_is_broken(

@@ -85,8 +85,14 @@ def answer(services: Services, guest: Guest, error: Exception) -> Response:
             return fault(services, guest, 503)
         case _:
             incident = services.clock.token(4).hex().upper()
-            log.error("request failed", incident=incident, path=guest.request.url.path, exc_info=error)
+            log.error("request failed", incident=incident, path=_place(guest), exc_info=error)
             return fault(services, guest, 500, incident=incident)
+
+
+def _place(guest: Guest) -> str:
+    """The path without the key of a link, which opens what it leads to to whoever reads it."""
+    path, key = guest.request.url.path, guest.request.path_params.get("key")
+    return path.replace(key, "…") if isinstance(key, str) and key else path
 
 
 def fault(
