@@ -105,7 +105,7 @@ _REMARKS = {
     "structure-stays": N_("structure {structure} : un import ne supprime jamais d’établissement"),
     "waits-for-full": N_("{field} : sans ENTPersonFonctions, cela attend le prochain export complet"),
     "passed-over": N_("{category} {key} : laissé de côté : {why}"),
-    "attribute-passed-over": N_("{category} : attribut inconnu {field} laissé de côté, {count} fois"),
+    "attribute-passed-over": N_("{category} : attribut inconnu {field} laissé de côté, {count:fois|fois}"),
     "parents": N_(
         "{count:parent compté, pas importé : il n’a pas de compte|"
         "parents comptés, pas importés : ils n’ont pas de compte}"

@@ -15,6 +15,8 @@ from mailserver.foundation.settings import Settings, SettingsError
 from mailserver.foundation.tls import Pair, read_pair
 from tests.certificate_files import write_pair
 
+NOBODY = 65534
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
@@ -156,20 +158,17 @@ def test_the_next_key_is_announced_by_its_public_half(settings: Settings) -> Non
     assert not path.exists()
 
 
-def test_what_root_installs_belongs_to_the_instances_owner(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.needs("root")
+def test_what_root_installs_belongs_to_the_instances_owner(settings: Settings) -> None:
     """Else the service could not read what a command of root's has obtained."""
-    given: dict[str, tuple[int, int]] = {}
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-
-    def chown(path: Path, user: int, group: int, *, follow_symlinks: bool) -> None:
-        assert not follow_symlinks
-        given[path.name] = user, group
-
-    monkeypatch.setattr(os, "chown", chown)
+    folder = settings.directory / "tls"
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
     installed(settings, 1, another(settings, "n1"))
-    owner = (settings.directory / "tls").stat()
-    assert {".key.pem.new", ".cert.pem.new", "acme", ".lock", "before-1"} <= set(given)
-    assert set(given.values()) == {(owner.st_uid, owner.st_gid)}
+    made = [path for path in folder.rglob("*") if not path.is_symlink()]
+    owners = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in made}
+    assert {"key.pem", "cert.pem", "acme", ".lock", "before-1"} <= owners.keys()
+    assert set(owners.values()) == {(NOBODY, NOBODY)}
 
 
 @pytest.mark.parametrize("name", ["acme/.lock", ".next-key.pub.pem.new"])
