@@ -206,7 +206,7 @@ def test_folders_of_others(store: Store, edupont: int, mmartin: int) -> None:
     said = [(act.act, act.mailbox) for act in acts]
     assert said[0] == ("delete", "Projet/Bilan")
     assert ("create", "Projet/2026/Bilan") in said
-    assert acts[0].detail.to("fr") == "0 messages"
+    assert acts[0].detail.to("fr") == "0 message"
     details = {act.act: act.detail.to("fr") for act in acts if act.mailbox == "Projet/2026/Bilan"}
     assert details["create"].startswith("dossier n° ")
     assert details["rename"] == "devient Projet/Bilan"
